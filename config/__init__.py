@@ -1,0 +1,1 @@
+"""Wiring: imports every room, imported by none."""

@@ -1,0 +1,28 @@
+"""The one JSON API: routers, authentication, the error shape, OpenAPI."""
+
+from ninja import NinjaAPI
+
+from events.api import router as events
+from flags.api import router as flags
+from insights.api import router as insights
+from projects.access import ApiToken
+from projects.api import router as projects
+from releases.api import router as releases
+from web.errors import register
+
+ENVIRONMENT = "/projects/{project}/environments/{environment}"
+
+api = NinjaAPI(
+    title="Flipscope",
+    version="1",
+    description="What each release did, from raw events. Times are RFC 3339 in UTC, latencies "
+    "milliseconds, rates fractions of 1.",
+    auth=ApiToken(),
+    docs_url=None,
+    openapi_url="/openapi.json",
+    urls_namespace="api",
+)
+register(api)
+api.add_router("", projects)
+for room in (events, releases, flags, insights):
+    api.add_router(ENVIRONMENT, room)

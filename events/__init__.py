@@ -1,0 +1,1 @@
+"""What happened: wire formats in, the store, the query model."""

@@ -1,0 +1,5 @@
+"""The JSON API of this room."""
+
+from ninja import Router
+
+router = Router()

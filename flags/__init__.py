@@ -1,0 +1,1 @@
+"""What users get: flags, rules, evaluation."""

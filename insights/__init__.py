@@ -1,0 +1,1 @@
+"""What it did: comparisons, statistics, findings, pages."""

@@ -1,0 +1,63 @@
+"""Watches: comparisons that are kept fresh, each with the result of its latest look."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from projects.models import Environment
+from releases.models import Change
+
+
+class Watch(models.Model):
+    """One comparison of two cohorts from its own start, and what the latest look found.
+
+    `result` holds what `insights.results.Result` writes: cohorts, deltas, findings, sample ratio.
+    A watch has one start for good: an e-value is valid from one start only.
+    """
+
+    class Subject(models.TextChoices):
+        FLAG = "flag", "Variants of a flag"
+        BUILD = "build", "Builds of a service"
+        MOMENT = "moment", "Before and after a moment"
+
+    class Verdict(models.TextChoices):
+        WORSE = "worse", "Worse"
+        BETTER = "better", "Better"
+        NO_DIFFERENCE = "no_difference", "No difference"
+        UNKNOWN = "unknown", "Not known yet"
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
+    subject = models.CharField(max_length=6, choices=Subject)
+    change = models.ForeignKey(Change, models.CASCADE, related_name="+", null=True, blank=True)
+    flag = models.CharField(max_length=200, blank=True)
+    service = models.CharField(max_length=200, blank=True)
+    baseline = models.CharField(max_length=200, blank=True)  # variant or build id
+    candidate = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)  # what it compares stopped being so
+    created_at = models.DateTimeField(db_default=Now())
+    looked_at = models.DateTimeField(null=True, blank=True)
+    next_look_at = models.DateTimeField(null=True, blank=True)  # null: no more looks
+    looks = models.PositiveIntegerField(default=0)
+    verdict = models.CharField(max_length=13, choices=Verdict, default=Verdict.UNKNOWN)
+    headline = models.TextField(blank=True)  # the best sentence, or why there is none
+    evidence = models.CharField(max_length=12, blank=True)
+    findings_count = models.PositiveIntegerField(default=0)
+    decided_at = models.DateTimeField(null=True, blank=True)  # first look with worse or better
+    result = models.JSONField(default=dict, blank=True)
+    history = models.JSONField(default=list, blank=True)  # headline delta's interval, look by look
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            models.Index(fields=["next_look_at"], name="watch_due"),
+            models.Index(fields=["environment", "flag"], name="watch_by_flag"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "subject", "flag", "service", "candidate", "started_at"],
+                name="one_watch_a_start",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.flag or self.service} {self.candidate}"

@@ -1,0 +1,1 @@
+"""Who: projects, environments, members, keys, audit."""

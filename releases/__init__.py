@@ -1,0 +1,1 @@
+"""What changed: changes, deploys, builds, the timeline."""

@@ -1,0 +1,1 @@
+"""The embedded parts that manage.py up starts."""

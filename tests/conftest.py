@@ -1,0 +1,125 @@
+"""The cast of every test: four people, one project with two environments, its keys."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client
+
+from projects.models import Environment, Key, Membership, Project, User
+
+PASSWORD = "correct-horse-battery"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """admin, editor and viewer belong to the project `acme`; the outsider has one of their own."""
+
+    admin: User
+    editor: User
+    viewer: User
+    outsider: User
+    project: Project
+    production: Environment
+    staging: Environment
+    foreign: Environment
+
+
+@pytest.fixture(scope="session")
+def _tables() -> None:
+    call_command("migrate_events", verbosity=0)
+
+
+@pytest.fixture
+def event_store(_tables: None) -> None:
+    """The event store with its tables; environments keep tests apart."""
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> Iterator[None]:
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    people = {
+        name: User.objects.create_user(f"{name}@acme.example", PASSWORD, name=name.title())
+        for name in ("admin", "editor", "viewer", "outsider")
+    }
+    project = Project.objects.create(slug="acme", name="Acme")
+    other = Project.objects.create(slug="other", name="Other")
+    for role in ("admin", "editor", "viewer"):
+        Membership.objects.create(project=project, user=people[role], role=role)
+    Membership.objects.create(project=other, user=people["outsider"], role="admin")
+    return Cast(
+        **people,
+        project=project,
+        production=Environment.objects.create(
+            project=project, slug="production", name="Production", timezone="America/New_York"
+        ),
+        staging=Environment.objects.create(project=project, slug="staging", name="Staging"),
+        foreign=Environment.objects.create(project=other, slug="production", name="Production"),
+    )
+
+
+@pytest.fixture
+def environment(cast: Cast) -> Environment:
+    return cast.production
+
+
+def _key(environment: Environment, kind: Key.Kind) -> str:
+    from projects.keys import mint
+
+    return mint(environment, kind, name=f"test {kind}", created_by="admin@acme.example")[1]
+
+
+@pytest.fixture
+def ingest_key(environment: Environment) -> str:
+    return _key(environment, Key.Kind.INGEST)
+
+
+@pytest.fixture
+def server_key(environment: Environment) -> str:
+    return _key(environment, Key.Kind.SERVER)
+
+
+@pytest.fixture
+def client_key(environment: Environment) -> str:
+    return _key(environment, Key.Kind.CLIENT)
+
+
+@pytest.fixture
+def api_token(cast: Cast) -> str:
+    from projects.keys import mint
+
+    return mint(cast.project, "api", name="test api", created_by="admin@acme.example", role="admin")[1]
+
+
+def signed_in(user: User) -> Client:
+    """A browser of its own, signed in as this person."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def admin_page(cast: Cast) -> Client:
+    return signed_in(cast.admin)
+
+
+@pytest.fixture
+def editor_page(cast: Cast) -> Client:
+    return signed_in(cast.editor)
+
+
+@pytest.fixture
+def viewer_page(cast: Cast) -> Client:
+    return signed_in(cast.viewer)
+
+
+@pytest.fixture
+def outsider_page(cast: Cast) -> Client:
+    return signed_in(cast.outsider)

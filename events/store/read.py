@@ -1,0 +1,98 @@
+"""Questions to the event store: bound parameters and quoted identifiers only.
+
+A `Statement` carries its SQL with `{name:Type}` places and the values for them; nothing that a
+user wrote is ever part of the SQL text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clickhouse_connect.driver.exceptions import Error as EngineError
+from clickhouse_connect.driver.query import QueryResult
+from django.conf import settings
+
+from events.store.client import StoreUnavailable, client, unavailable_as_such
+
+# TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES
+TOO_LARGE = frozenset({158, 159, 307, 241, 396})
+# too many queries, network, disk full, read-only table, cancelled, server shutting down
+AWAY = frozenset({202, 203, 209, 210, 242, 243, 394, 519, 236})
+
+
+class QueryTooLarge(Exception):
+    """The question needs more time or memory than a query may take; ask for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    sql: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    rows: list[dict[str, Any]]
+    read_rows: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    columns: dict[str, Sequence[Any]]
+    read_rows: int
+    took_ms: float
+
+
+def quoted(identifier: str) -> str:
+    """The identifier between backticks, whatever it holds."""
+    escaped = re.sub(r"([`\\])", r"\\\1", identifier)
+    return f"`{escaped}`"
+
+
+def run(statement: Statement) -> Result:
+    """Rows by column name. Raises StoreUnavailable and QueryTooLarge."""
+    result = _query(statement)
+    names = result.column_names
+    rows = [dict(zip(names, row, strict=True)) for row in result.result_rows]
+    return Result(rows, *_cost(result))
+
+
+def columns(statement: Statement) -> Columns:
+    """Whole columns by name, for arithmetic over many rows. Raises as `run` does."""
+    result = _query(statement)
+    names = result.column_names
+    found = result.result_columns or [[] for _ in names]
+    return Columns(dict(zip(names, found, strict=True)), *_cost(result))
+
+
+def _cost(result: QueryResult) -> tuple[int, float]:
+    summary = result.summary or {}
+    return int(summary.get("read_rows", 0)), int(summary.get("elapsed_ns", 0)) / 1e6
+
+
+def _query(statement: Statement) -> QueryResult:
+    limits = {
+        "max_execution_time": settings.EVENTS_QUERY_SECONDS,
+        "max_memory_usage": settings.EVENTS_QUERY_BYTES,
+        "use_query_cache": 0,
+    }
+    try:
+        with unavailable_as_such():
+            return client().query(
+                statement.sql,
+                parameters=statement.parameters,
+                settings=limits | statement.settings,
+            )
+    except EngineError as error:
+        if error.code in TOO_LARGE:
+            raise QueryTooLarge(
+                f"The query took more than {settings.EVENTS_QUERY_SECONDS} seconds or "
+                f"{settings.EVENTS_QUERY_BYTES // 1024**2} MiB. Ask for a shorter time or "
+                "fewer groups."
+            ) from error
+        if error.code in AWAY:
+            raise StoreUnavailable(str(error)[:300]) from error
+        raise

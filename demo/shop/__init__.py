@@ -1,0 +1,1 @@
+"""The shop itself: three services, their routes, and how they are served."""

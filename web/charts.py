@@ -1,0 +1,27 @@
+"""What a chart is: a Plotly figure with the words and the table that say the same."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture, the sentence under it, and its twin as a table (texts, ready to show).
+
+    Colours in `figure` are names of CSS variables with an @, such as "@worse"; `static/js/charts.js`
+    reads them from the page, so that one figure serves both themes. `@worse/30` is 30% opaque.
+    """
+
+    id: str
+    title: str
+    summary: str
+    figure: dict[str, Any]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    unit: str = ""
+    height: str = "medium"  # small, medium, large, tall: how much room the picture takes
+
+    @property
+    def data_id(self) -> str:
+        """The id of the JSON block that holds the figure."""
+        return f"{self.id}-figure"

@@ -21,7 +21,7 @@ from demo.people import Directory
 from demo.shop.fleet import Foundry
 from demo.shop.server import Cluster
 from demo.traffic import Demand, Visitors
-from demo.up import Up
+from demo.up import Up, end_with_parent
 
 REMEMBER_EACH_S = 10.0
 HISTORY = "demo-history"
@@ -183,6 +183,7 @@ class Demo:
             cwd=ROOT,
             stdin=subprocess.PIPE,
             text=True,
+            preexec_fn=end_with_parent,
             start_new_session=True,
         )
         self._writers.append(writer)
@@ -198,4 +199,5 @@ class Demo:
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    """Print a line; on a terminal over the progress bar, which is drawn again below."""
+    print(f"\r{line:<78}" if sys.stdout.isatty() else line, flush=True)

@@ -15,7 +15,7 @@ INSTANCES = {
     "pricing": ("pricing-a", "pricing-b"),
 }
 REGIONS = {"a": "us-east-1", "b": "eu-west-1", "c": "ap-southeast-2"}
-BETWEEN_INSTANCES = timedelta(minutes=2)
+BETWEEN_INSTANCES = timedelta(minutes=4)
 FULL_HOURS = 36.0  # what the hours below are told for; a shorter history is told faster
 PAYMENT_FLAW = frozenset({"payment-timeout"})
 

@@ -1,5 +1,6 @@
-"""Flipscope as a child process: started, shown, waited for, stopped."""
+"""Child processes of the demo: Flipscope itself, started, shown, waited for, stopped."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -10,6 +11,13 @@ from pathlib import Path
 from demo.flipscope import ROOT
 
 STOP_S = 40
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """In a child, before it becomes its program: be told to end when the demo is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Up:
@@ -26,6 +34,7 @@ class Up:
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=end_with_parent,
             start_new_session=True,  # Ctrl-C reaches the demo, which stops its parts in order
         )
         threading.Thread(target=self._relay, name="up", daemon=True).start()

@@ -15,6 +15,7 @@ from demo.shop.fleet import Foundry
 from demo.shop.service import Build, Peer, Request, Response, Service
 
 TIMEOUT_S = 30
+IDLE_S = 60  # a connection that nobody uses is closed, and its thread ends
 
 
 class _Server(ThreadingHTTPServer):
@@ -32,6 +33,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    timeout = IDLE_S
     server: _Server
 
     def do_GET(self) -> None:

@@ -92,7 +92,9 @@ def test_times_come_from_the_clock_of_the_request(open_shop: OpenShop) -> None:
     for span in shop.spans.get_finished_spans():
         assert span.start_time is not None
         assert span.end_time is not None
-        assert START_NS <= span.start_time <= span.end_time <= START_NS + took_ms * 1_000_000 + 1_000
+        assert (
+            START_NS <= span.start_time <= span.end_time <= START_NS + took_ms * 1_000_000 + 1_000
+        )
         for event in span.events:
             assert span.start_time <= event.timestamp <= span.end_time
 

@@ -18,7 +18,7 @@ def test_instances_switch_one_after_the_other() -> None:
     just_after = deploy.at.timestamp() + 1
     running = [rollout.running(name, just_after).version for name in INSTANCES["shop"]]
     assert running == ["4.17.1", "4.17.0", "4.17.0"]
-    later = (deploy.at + timedelta(minutes=5)).timestamp()
+    later = (deploy.at + timedelta(minutes=9)).timestamp()
     assert {rollout.running(name, later).version for name in INSTANCES["shop"]} == {"4.17.1"}
 
 

@@ -5,48 +5,81 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
+        ("projects", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Arrival',
+            name="Arrival",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute', models.DateTimeField()),
-                ('service', models.CharField(max_length=200)),
-                ('form', models.CharField(max_length=40)),
-                ('client', models.CharField(blank=True, max_length=200)),
-                ('events', models.BigIntegerField(default=0)),
-                ('exposures', models.BigIntegerField(default=0)),
-                ('bytes', models.BigIntegerField(default=0)),
-                ('lag_ms', models.BigIntegerField(default=0)),
-                ('with_user', models.BigIntegerField(default=0)),
-                ('with_build', models.BigIntegerField(default=0)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.environment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minute", models.DateTimeField()),
+                ("service", models.CharField(max_length=200)),
+                ("form", models.CharField(max_length=40)),
+                ("client", models.CharField(blank=True, max_length=200)),
+                ("events", models.BigIntegerField(default=0)),
+                ("exposures", models.BigIntegerField(default=0)),
+                ("bytes", models.BigIntegerField(default=0)),
+                ("lag_ms", models.BigIntegerField(default=0)),
+                ("with_user", models.BigIntegerField(default=0)),
+                ("with_build", models.BigIntegerField(default=0)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="projects.environment",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('environment', 'minute', 'service', 'form', 'client'), name='one_arrival_row_a_minute')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("environment", "minute", "service", "form", "client"),
+                        name="one_arrival_row_a_minute",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Refusal',
+            name="Refusal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('minute', models.DateTimeField()),
-                ('form', models.CharField(max_length=40)),
-                ('reason', models.CharField(max_length=60)),
-                ('what', models.CharField(max_length=10)),
-                ('count', models.BigIntegerField(default=0)),
-                ('example', models.TextField(blank=True)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.environment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("minute", models.DateTimeField()),
+                ("form", models.CharField(max_length=40)),
+                ("reason", models.CharField(max_length=60)),
+                ("what", models.CharField(max_length=10)),
+                ("count", models.BigIntegerField(default=0)),
+                ("example", models.TextField(blank=True)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="projects.environment",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('environment', 'minute', 'form', 'reason', 'what'), name='one_refusal_row_a_minute')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("environment", "minute", "form", "reason", "what"),
+                        name="one_refusal_row_a_minute",
+                    )
+                ],
             },
         ),
     ]

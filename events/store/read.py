@@ -5,8 +5,10 @@ user wrote is ever part of the SQL text.
 """
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import Error as EngineError
@@ -54,37 +56,43 @@ def quoted(identifier: str) -> str:
 
 def run(statement: Statement) -> Result:
     """Rows by column name. Raises StoreUnavailable and QueryTooLarge."""
-    result = _query(statement)
+    result, took_ms = _query(statement)
     names = result.column_names
     rows = [dict(zip(names, row, strict=True)) for row in result.result_rows]
-    return Result(rows, *_cost(result))
+    return Result(rows, _read_rows(result), took_ms)
 
 
 def columns(statement: Statement) -> Columns:
     """Whole columns by name, for arithmetic over many rows. Raises as `run` does."""
-    result = _query(statement)
+    result, took_ms = _query(statement, column_oriented=True)
     names = result.column_names
     found = result.result_columns or [[] for _ in names]
-    return Columns(dict(zip(names, found, strict=True)), *_cost(result))
+    return Columns(dict(zip(names, found, strict=True)), _read_rows(result), took_ms)
 
 
-def _cost(result: QueryResult) -> tuple[int, float]:
-    summary = result.summary or {}
-    return int(summary.get("read_rows", 0)), int(summary.get("elapsed_ns", 0)) / 1e6
+def moment(at: datetime) -> str:
+    """A time as the text that a `{name:DateTime64(6, 'UTC')}` place takes."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _query(statement: Statement) -> QueryResult:
+def _read_rows(result: QueryResult) -> int:
+    return int((result.summary or {}).get("read_rows", 0))
+
+
+def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[QueryResult, float]:
     limits = {
         "max_execution_time": settings.EVENTS_QUERY_SECONDS,
         "max_memory_usage": settings.EVENTS_QUERY_BYTES,
         "use_query_cache": 0,
     }
+    began = time.monotonic()
     try:
         with unavailable_as_such():
-            return client().query(
+            result = client().query(
                 statement.sql,
                 parameters=statement.parameters,
                 settings=limits | statement.settings,
+                column_oriented=column_oriented,
             )
     except EngineError as error:
         if error.code in TOO_LARGE:
@@ -96,3 +104,4 @@ def _query(statement: Statement) -> QueryResult:
         if error.code in AWAY:
             raise StoreUnavailable(str(error)[:300]) from error
         raise
+    return result, round((time.monotonic() - began) * 1000, 3)

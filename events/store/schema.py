@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS events (
     floats Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
     booleans Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
     lists Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    INDEX trace_bloom trace TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX trace_bloom trace TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX received_minmax received TYPE minmax GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(time)
 ORDER BY (environment, entry, toStartOfHour(time), service, time)

@@ -1,0 +1,111 @@
+"""The registry of fields: which attributes a service sends, of which type, with a sample.
+
+Asked once per batch, not per event: the union of a batch's names is taken in C and only names not
+seen today are looked at.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from datetime import date
+from typing import NamedTuple
+
+from events.event import Event, Notes
+from events.store.client import StoreUnavailable
+from events.store.insert import insert
+from events.store.read import Statement, run
+
+log = logging.getLogger("flipscope.events")
+
+TYPES = ("string", "integer", "float", "boolean", "list")
+FIRST_MAP = Event._fields.index("strings")
+COLUMNS = ("environment", "service", "field", "type", "last_seen", "sample")
+MAX_NAME = 500
+MAX_SAMPLE = 200
+# A service with more names than this sends ids as names: they are stored, not offered.
+MAX_A_SERVICE = 5000
+MAX_KNOWN = 200_000
+
+
+class Seen(NamedTuple):
+    service: str
+    field: str
+    type: str
+    day: date
+    sample: str
+
+
+_known: dict[tuple[int, str, str, date], set[str]] = {}
+_lock = threading.Lock()
+
+
+def unseen(environment_id: int, events: list[Event], notes: Notes, today: date) -> list[Seen]:
+    """The fields of a batch that are new today; takes away attributes whose name can't be one."""
+    by_service: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_service[event.service].append(event)
+    found: list[Seen] = []
+    for service, group in by_service.items():
+        for place, kind in enumerate(TYPES, FIRST_MAP):
+            names: set[str] = set().union(*[event[place] for event in group])  # type: ignore[arg-type]  # maps
+            new = names - _known.get((environment_id, service, kind, today), set())
+            for name in sorted(new):
+                if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+                    _remove(name, group, place, notes)
+                    continue
+                value = next(event[place][name] for event in group if name in event[place])  # type: ignore[index,operator]  # maps
+                found.append(Seen(service, name, kind, today, str(value)[:MAX_SAMPLE]))
+    return found
+
+
+def _remove(name: str, group: list[Event], place: int, notes: Notes) -> None:
+    for event in group:
+        if event[place].pop(name, None) is not None:  # type: ignore[union-attr,call-overload]  # maps
+            notes.add("value", "unusable_name", repr(name[:60]))
+
+
+def register(environment_id: int, seen: list[Seen]) -> None:
+    """Writes new fields. The events are stored already, so a failure is only logged."""
+    rows: list[Seen] = []
+    with _lock:
+        if sum(map(len, _known.values())) > MAX_KNOWN:
+            _known.clear()
+        for one in seen:
+            known = _known.get((environment_id, one.service, one.type, one.day), set())
+            if one.field not in known and len(known) < MAX_A_SERVICE:
+                rows.append(one)
+    if not rows:
+        return
+    try:
+        insert(
+            "fields",
+            COLUMNS,
+            (
+                (environment_id, one.service, one.field, one.type, one.day.isoformat(), one.sample)
+                for one in rows
+            ),
+            token="",
+        )
+    except StoreUnavailable as error:
+        log.warning("fields.not_registered", extra={"error": str(error)})
+        return
+    with _lock:
+        for one in rows:
+            _known.setdefault((environment_id, one.service, one.type, one.day), set()).add(
+                one.field
+            )
+
+
+def types_of(environment_id: int, names: list[str]) -> dict[str, set[str]]:
+    """Which types each of these attributes was seen with; names never seen are missing."""
+    if not names:
+        return {}
+    result = run(
+        Statement(
+            "SELECT field, groupUniqArray(type) AS types FROM fields "
+            "WHERE environment = {environment:UInt32} AND field IN {names:Array(String)} "
+            "GROUP BY field",
+            {"environment": environment_id, "names": names},
+        )
+    )
+    return {row["field"]: set(row["types"]) for row in result.rows}

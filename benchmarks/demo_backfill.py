@@ -62,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan = history.Plan(
             url=f"http://127.0.0.1:{here.recv()}",
-            keys={"ingest": "i", "server": "s", "api": "a"},
+            ingest_key="i",
             document=_document(),
             begin_s=now_s - asked.hours * 3600,
             end_s=now_s,

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from demo import flags, story, telemetry
 from demo.clock import NANOSECONDS, VirtualClock
-from demo.flipscope import Flipscope, Keys
 from demo.people import Directory
 from demo.shop.fleet import Fleet, Foundry
 from demo.traffic import Demand, Visitors
@@ -37,7 +36,7 @@ class Plan:
     """What to write; times are seconds since the epoch."""
 
     url: str
-    keys: dict[str, str]
+    ingest_key: str
     document: flags.Json
     begin_s: float
     end_s: float
@@ -63,11 +62,8 @@ class Plan:
 class History:
     """Writes a plan's hours, oldest first."""
 
-    def __init__(
-        self, plan: Plan, processor: BatchSpanProcessor, announce: Callable[[float], None]
-    ) -> None:
+    def __init__(self, plan: Plan, processor: BatchSpanProcessor) -> None:
         self.plan = plan
-        self._announce = announce
         self.story = plan.story()
         self.requests = 0
         self._processor = processor
@@ -115,7 +111,6 @@ class History:
             now_s += self._chance.expovariate(self._demand.at(now_s) / one_in)
             if now_s >= until_s:
                 return
-            self._announce(now_s)
             self._sampler.keep(one_in)
             self._fleet.use(self._flags_then if now_s < self._launch_s else self._flags_now)
             self._clock.set(int(now_s * NANOSECONDS))
@@ -123,33 +118,11 @@ class History:
             self.requests += 1
 
 
-def tell(plan: Plan, product: Flipscope) -> Callable[[float], None]:
-    """A function that announces what happened up to a time, each thing once."""
-    if plan.versions is not None:
-        return lambda _: None
-    past = plan.story()
-    waiting: list[story.Deploy | story.Marker] = [
-        *(deploy for deploy in past.deploys if deploy.announced),
-        *past.markers,
-    ]
-    waiting.sort(key=lambda told: told.at)
-
-    def until(now_s: float) -> None:
-        while waiting and waiting[0].at.timestamp() <= now_s:
-            told = waiting.pop(0)
-            if isinstance(told, story.Deploy):
-                product.deploy(told.body())
-            else:
-                product.marker(told.body())
-
-    return until
-
-
 def run(plan: Plan, out: TextIO) -> int:
     """Write all of a plan, with its progress on `out`; 0 when nothing was lost."""
-    exporter = telemetry.Patient(plan.url, plan.keys["ingest"])
+    exporter = telemetry.Patient(plan.url, plan.ingest_key)
     processor = BatchSpanProcessor(exporter, max_queue_size=QUEUE, max_export_batch_size=BATCH)
-    history = History(plan, processor, tell(plan, Flipscope(plan.url, Keys(**plan.keys))))
+    history = History(plan, processor)
     begun, bar = time.monotonic(), Bar(out, plan.begin_s, plan.end_s)
     for reached_s in history.write():
         Path(plan.progress).write_text(json.dumps({"until_s": reached_s}))

@@ -21,9 +21,10 @@ log = logging.getLogger("flipscope.demo")
 BROWSERS = 64  # requests at the same time, at most
 WAITING = 256  # arrivals that may queue before some are turned away
 CACHING_AFTER_S = 10
-FIRST_DEPLOY_S = 150
+SILENT_DEPLOY_S = 90
+FIRST_DEPLOY_S = 240
 DEPLOY_EACH_S = 240
-FIRST_FLIP_S = 270
+FIRST_FLIP_S = 360
 FLIP_EACH_S = 420
 BETWEEN_INSTANCES_S = 15
 
@@ -125,6 +126,7 @@ class Team:
                 ("CHECKOUT_COPY", 50),
             )
         )
+        yield SILENT_DEPLOY_S, self._deploying("catalog")
         deploy_s, flip_s = float(FIRST_DEPLOY_S), float(FIRST_FLIP_S)
         for _ in count():
             if deploy_s <= flip_s:
@@ -157,14 +159,17 @@ class Team:
 
         return flip
 
-    def _deploying(self, service: str, title: str) -> Callable[[], None]:
+    def _deploying(self, service: str, title: str = "") -> Callable[[], None]:
+        """A deploy with a title is announced; one without is for Flipscope to notice."""
+
         def deploy() -> None:
             major, minor, patch = self.versions[service].split(".")
             build = Build(service, f"{major}.{minor}.{int(patch) + 1}")
-            told = story.Deploy(datetime.now(UTC), build, title)
-            self._product.deploy(told.body())
+            if title:
+                self._product.deploy(story.Deploy(datetime.now(UTC), build, title).body())
             self.versions[service] = build.version
-            self._say(f"demo: deploying {service} {build.version}")
+            silently = "" if title else ", without announcing it"
+            self._say(f"demo: deploying {service} {build.version}{silently}")
             for place, name in enumerate(story.INSTANCES[service]):
                 if place and self._stop.wait(BETWEEN_INSTANCES_S):
                     return

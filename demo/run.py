@@ -129,13 +129,10 @@ class Demo:
             past = story.Story(datetime.fromtimestamp(now_s, UTC), self.hours)
             memory.start_s, memory.hours, memory.rate = now_s, self.hours, self.rate
             memory.versions = story.told(past).last()
+            past.announce(product)
         plan = history.Plan(
             url=product.url,
-            keys={
-                "ingest": product.keys.ingest,
-                "server": product.keys.server,
-                "api": product.keys.api,
-            },
+            ingest_key=product.keys.ingest,
             document=document,
             begin_s=memory.start_s - memory.hours * 3600,
             end_s=memory.start_s,

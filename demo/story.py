@@ -1,12 +1,12 @@
 """What happened to the shop: the builds it ran, when, and what else people noted.
 
-Times are hours before the demo's start. One build is worse than the others, one was deployed
-without telling anyone, the rest is harmless.
+Times are hours before the demo's start. One build is worse than the others.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from demo.flipscope import Flipscope
 from demo.shop.service import Build
 
 INSTANCES = {
@@ -26,7 +26,6 @@ class Deploy:
     build: Build
     title: str
     actor: str = "github-actions"
-    announced: bool = True
 
     @property
     def commit(self) -> str:
@@ -72,49 +71,18 @@ class Marker:
         return told
 
 
-# hours before the start, service, version, title, actor, flaws, announced
-_DEPLOYS: tuple[tuple[float, str, str, str, str, frozenset[str], bool], ...] = (
-    (
-        33,
-        "shop",
-        "4.17.1",
-        "Show delivery dates on product pages",
-        "github-actions",
-        frozenset(),
-        True,
-    ),
-    (29.5, "catalog", "2.9.0", "Items carry their dimensions", "github-actions", frozenset(), True),
-    (
-        21,
-        "pricing",
-        "1.31.0",
-        "Quotes in the buyer's currency",
-        "github-actions",
-        frozenset(),
-        True,
-    ),
-    (16, "shop", "4.17.2", "Log in with a passkey", "github-actions", frozenset(), True),
-    (11.5, "catalog", "2.9.1", "", "", frozenset(), False),
-    (7, "shop", "4.18.0", "Payments through the new bank", "github-actions", PAYMENT_FLAW, True),
-    (
-        7 - 40 / 60,
-        "shop",
-        "4.17.2",
-        "Back to 4.17.2: payments fail",
-        "Tomás Rey",
-        frozenset(),
-        True,
-    ),
-    (4, "pricing", "1.31.1", "Smaller answers from /quote", "github-actions", frozenset(), True),
-    (
-        1.8,
-        "shop",
-        "4.18.1",
-        "Payments through the new bank, answers read whole",
-        "github-actions",
-        frozenset(),
-        True,
-    ),
+CI = "github-actions"
+# hours before the start, service, version, title, actor, flaws
+_DEPLOYS: tuple[tuple[float, str, str, str, str, frozenset[str]], ...] = (
+    (33, "shop", "4.17.1", "Show delivery dates on product pages", CI, frozenset()),
+    (29.5, "catalog", "2.9.0", "Items carry their dimensions", CI, frozenset()),
+    (21, "pricing", "1.31.0", "Quotes in the buyer's currency", CI, frozenset()),
+    (16, "shop", "4.17.2", "Log in with a passkey", CI, frozenset()),
+    (11.5, "catalog", "2.9.1", "Read items in the order of the index", CI, frozenset()),
+    (7, "shop", "4.18.0", "Payments through the new bank", CI, PAYMENT_FLAW),
+    (7 - 2 / 3, "shop", "4.17.2", "Back to 4.17.2: payments fail", "Tomás Rey", frozenset()),
+    (4, "pricing", "1.31.1", "Smaller answers from /quote", CI, frozenset()),
+    (1.8, "shop", "4.18.1", "The new bank again, its answers read whole", CI, frozenset()),
 )
 _FIRST = {"shop": "4.17.0", "catalog": "2.8.3", "pricing": "1.30.2"}
 _SEARCH_LAUNCH = 26.0
@@ -150,8 +118,8 @@ class Story:
     @property
     def deploys(self) -> list[Deploy]:
         return [
-            Deploy(self.ago(hours), Build(service, version, flaws), title, actor, announced)
-            for hours, service, version, title, actor, flaws, announced in _DEPLOYS
+            Deploy(self.ago(hours), Build(service, version, flaws), title, actor)
+            for hours, service, version, title, actor, flaws in _DEPLOYS
         ]
 
     @property
@@ -160,6 +128,16 @@ class Story:
             Marker(self.ago(hours), title, kind, minutes)
             for hours, title, kind, minutes in _MARKERS
         ]
+
+    def announce(self, product: Flipscope) -> None:
+        """Tell what happened, oldest first: all of it before its telemetry arrives, so that a
+        build that is seen is known already."""
+        happened: list[Deploy | Marker] = [*self.deploys, *self.markers]
+        for told in sorted(happened, key=lambda one: one.at):
+            if isinstance(told, Deploy):
+                product.deploy(told.body())
+            else:
+                product.marker(told.body())
 
     @property
     def search_launch(self) -> datetime:

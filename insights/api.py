@@ -1,5 +1,104 @@
-"""The JSON API of this room."""
+"""The JSON API of findings: changes, one change, comparisons."""
 
-from ninja import Router
+from datetime import datetime
+from typing import Any
 
-router = Router()
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from projects.access import api_environment
+from releases.changes import timeline
+from web.errors import ApiError
+
+from insights import asked
+from insights.changes import change_json, told
+from insights.models import Watch
+from releases.models import Change
+
+router = Router(tags=["insights"])
+PAGE = 100
+
+
+class ChangesQuery(Schema):
+    since: datetime | None = None
+    until: datetime | None = None
+    kind: str | None = None
+    service: str | None = None
+    before: int | None = None
+    limit: int = PAGE
+
+
+@router.get("/changes", summary="The timeline, newest first")
+def list_changes(
+    request: HttpRequest, project: str, environment: str, query: Query[ChangesQuery]
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    kinds = tuple(query.kind.split(",")) if query.kind else ()
+    if wrong := set(kinds) - set(Change.Kind.values):
+        raise ApiError(
+            422,
+            "invalid",
+            f"kind: {', '.join(sorted(wrong))} is none of {', '.join(Change.Kind.values)}.",
+            "kind",
+        )
+    limit = min(max(query.limit, 1), 1000)
+    found = timeline(
+        place.id,
+        since=asked.aware(query.since, "since"),
+        until=asked.aware(query.until, "until"),
+        kinds=kinds,
+        service=query.service,
+        before_id=query.before,
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    answer: dict[str, Any] = {"changes": [change_json(one) for one in told(page)]}
+    if len(found) > limit:
+        answer["next"] = f"?before={page[-1].id}"
+    return answer
+
+
+@router.get("/changes/{change_id}", summary="One change with its findings and deltas")
+def one_change(
+    request: HttpRequest, project: str, environment: str, change_id: int
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    change = Change.objects.filter(environment=place, id=change_id).first()
+    if change is None:
+        raise ApiError(404, "not_found", f"There is no change {change_id} in {environment}.")
+    watches = Watch.objects.filter(change=change)
+    findings = [one for watch in watches for one in watch.result.get("findings", [])]
+    deltas = [one for watch in watches for one in watch.result.get("deltas", [])]
+    return {**change_json(told([change])[0]), "findings": findings, "deltas": deltas}
+
+
+class ComparisonQuery(Schema):
+    flag: str | None = None
+    build: str | None = None
+    baseline: str | None = None
+    candidate: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    service: str | None = None
+    route: str | None = None
+
+
+@router.get("/comparisons", summary="Two variants of a flag, or two builds, side by side")
+def compare(
+    request: HttpRequest, project: str, environment: str, query: Query[ComparisonQuery]
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    return asked.compared(
+        place,
+        asked.Question(
+            flag=query.flag or "",
+            build=query.build or "",
+            baseline=query.baseline or "",
+            candidate=query.candidate or "",
+            since=asked.aware(query.since, "since"),
+            until=asked.aware(query.until, "until"),
+            service=query.service or "",
+            route=query.route or "",
+        ),
+        timezone.now(),
+    )

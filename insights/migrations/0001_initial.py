@@ -6,44 +6,104 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
-        ('releases', '0001_initial'),
+        ("projects", "0001_initial"),
+        ("releases", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Watch',
+            name="Watch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(choices=[('flag', 'Variants of a flag'), ('build', 'Builds of a service'), ('moment', 'Before and after a moment')], max_length=6)),
-                ('flag', models.CharField(blank=True, max_length=200)),
-                ('service', models.CharField(blank=True, max_length=200)),
-                ('baseline', models.CharField(blank=True, max_length=200)),
-                ('candidate', models.CharField(blank=True, max_length=200)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('looked_at', models.DateTimeField(blank=True, null=True)),
-                ('next_look_at', models.DateTimeField(blank=True, null=True)),
-                ('looks', models.PositiveIntegerField(default=0)),
-                ('verdict', models.CharField(choices=[('worse', 'Worse'), ('better', 'Better'), ('no_difference', 'No difference'), ('unknown', 'Not known yet')], default='unknown', max_length=13)),
-                ('headline', models.TextField(blank=True)),
-                ('evidence', models.CharField(blank=True, max_length=12)),
-                ('findings_count', models.PositiveIntegerField(default=0)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('result', models.JSONField(blank=True, default=dict)),
-                ('history', models.JSONField(blank=True, default=list)),
-                ('change', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='releases.change')),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.environment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        choices=[
+                            ("flag", "Variants of a flag"),
+                            ("build", "Builds of a service"),
+                            ("moment", "Before and after a moment"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("flag", models.CharField(blank=True, max_length=200)),
+                ("service", models.CharField(blank=True, max_length=200)),
+                ("baseline", models.CharField(blank=True, max_length=200)),
+                ("candidate", models.CharField(blank=True, max_length=200)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("looked_at", models.DateTimeField(blank=True, null=True)),
+                ("next_look_at", models.DateTimeField(blank=True, null=True)),
+                ("looks", models.PositiveIntegerField(default=0)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("worse", "Worse"),
+                            ("better", "Better"),
+                            ("no_difference", "No difference"),
+                            ("unknown", "Not known yet"),
+                        ],
+                        default="unknown",
+                        max_length=13,
+                    ),
+                ),
+                ("headline", models.TextField(blank=True)),
+                ("evidence", models.CharField(blank=True, max_length=12)),
+                ("findings_count", models.PositiveIntegerField(default=0)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("result", models.JSONField(blank=True, default=dict)),
+                ("history", models.JSONField(blank=True, default=list)),
+                (
+                    "change",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="releases.change",
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="projects.environment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-started_at', '-id'],
-                'indexes': [models.Index(fields=['next_look_at'], name='watch_due'), models.Index(fields=['environment', 'flag'], name='watch_by_flag')],
-                'constraints': [models.UniqueConstraint(fields=('environment', 'subject', 'flag', 'service', 'candidate', 'started_at'), name='one_watch_a_start')],
+                "ordering": ["-started_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["next_look_at"], name="watch_due"),
+                    models.Index(fields=["environment", "flag"], name="watch_by_flag"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "environment",
+                            "subject",
+                            "flag",
+                            "service",
+                            "candidate",
+                            "started_at",
+                        ),
+                        name="one_watch_a_start",
+                    )
+                ],
             },
         ),
     ]

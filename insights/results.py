@@ -1,0 +1,115 @@
+"""Results → JSON, for the API and for the watch that keeps the latest look."""
+
+import math
+from typing import Any
+from urllib.parse import urlencode
+
+from insights import sentences
+from insights.cohorts import Builds, Comparison, Moment, Scope
+from insights.deltas import LEVEL
+from insights.examine import Result
+from insights.findings import Finding
+from insights.verdicts import Judged
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _bounds(value: tuple[float, float] | None) -> list[float] | None:
+    return [value[0], value[1]] if value and all(map(math.isfinite, value)) else None
+
+
+def delta_json(one: Judged) -> dict[str, Any]:
+    """A Delta of the contract, with why it is unknown and how much longer, where that is known."""
+    delta = one.delta
+    return {
+        "measure": delta.measure,
+        "scope": delta.scope.as_json(),
+        "baseline": delta.baseline,
+        "candidate": delta.candidate,
+        "ratio": _finite(delta.ratio),
+        "difference": delta.difference,
+        "interval": {
+            "ratio": _bounds(delta.ratio_interval),
+            "difference": _bounds(delta.difference_interval),
+            "level": LEVEL,
+        },
+        "events": list(delta.events),
+        "units": list(delta.units),
+        "verdict": one.verdict,
+        "evidence": one.evidence,
+        "reason": one.reason,
+        "more_seconds": list(one.more_s) if one.more_s else None,
+        "log_e_value": _finite(delta.log_e),
+    }
+
+
+def finding_json(finding: Finding, comparison: Comparison, base: str) -> dict[str, Any]:
+    """A Finding of the contract; `base` is the environment's address ("/acme/production")."""
+    text = sentences.sentence(finding, comparison)
+    return {
+        **delta_json(finding.judged),
+        "sentence": text[:1].upper() + text[1:],
+        "explained_by": None,
+        "query": requests_link(comparison, finding.delta.scope, base, finding.delta.measure),
+    }
+
+
+def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str = "") -> str:
+    """The page with the candidate's raw requests in this scope and window."""
+    of = comparison.cohorts
+    fields: dict[str, str] = {
+        **scope.as_json(),
+        "since": comparison.since.isoformat(),
+        "until": comparison.until.isoformat(),
+    }
+    if isinstance(of, Moment):
+        fields |= {"since": of.at.isoformat()} | ({"build": of.build} if of.build else {})
+    elif isinstance(of, Builds):
+        fields |= {"service": of.service, "build": of.candidate}
+    else:
+        fields |= {"flag": of.flag, "variant": of.candidate}
+    if measure.startswith("status_code:"):
+        fields["status"] = measure.partition(":")[2]
+    elif measure == "error_rate":
+        fields["error"] = "1"
+    return f"{base}/requests?{urlencode(fields)}"
+
+
+def result_json(result: Result, base: str) -> dict[str, Any]:
+    """Everything of a look that pages and the API show later without asking the store again."""
+    comparison = result.comparison
+    labels = comparison.labels
+    return {
+        "since": comparison.since.isoformat(),
+        "until": comparison.until.isoformat(),
+        "baseline": {
+            "label": labels[0],
+            "events": result.events[0],
+            "units": result.units[0],
+        },
+        "candidate": {
+            "label": labels[1],
+            "events": result.events[1],
+            "units": result.units[1],
+        },
+        "evidence": result.evidence,
+        "note": result.note,
+        "sample_ratio": sample_ratio_json(result),
+        "deltas": [delta_json(one) for one in result.judged],
+        "findings": [finding_json(one, comparison, base) for one in result.findings],
+        "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
+        "events_read": result.read_rows,
+        "took_ms": round(result.took_ms, 1),
+    }
+
+
+def sample_ratio_json(result: Result) -> dict[str, Any]:
+    """Units seen, and, where a split was planned, its shares and whether chance explains them."""
+    ratio = result.ratio
+    return {
+        "units": list(result.units),
+        "planned": list(ratio.planned) if ratio else None,
+        "mismatch": ratio.mismatch if ratio else None,
+    }

@@ -1,0 +1,186 @@
+"""Findings → words. The one place where sentences about deltas are written.
+
+Numbers come from `web.words`, so that one number is never rounded two ways on a page.
+"""
+
+from insights.cohorts import Builds, Comparison, Moment, Scope
+from insights.deltas import Delta
+from insights.findings import Finding
+from insights.verdicts import Judged
+from web import words
+
+TIMES_FROM = 2.0  # from ×2 on "3.0× slower", below "38% slower"
+QUANTILE_NAMES = {"latency_p95": "p95", "latency_p99": "p99"}
+MEASURES = {
+    "latency_mean": "mean",
+    "latency_p50": "p50",
+    "latency_p95": "p95",
+    "latency_p99": "p99",
+    "error_rate": "errors",
+    "traffic": "requests per user",
+}
+EVIDENCE = {
+    "randomised": "Randomised: who got which variant was decided by chance",
+    "concurrent": "Concurrent: both ran at the same time, but not split by chance",
+    "before_after": "Before and after: there was nothing else to compare with at the same time",
+}
+
+
+def measure(name: str) -> str:
+    """A measure's short name in tables: p95, errors, 402 share."""
+    if name.startswith("status_code:"):
+        return f"{name.partition(':')[2]} share"
+    if name.startswith("field:"):
+        return name.partition(":")[2]
+    return MEASURES[name]
+
+
+def subject(scope: Scope) -> str:
+    """The requests of a scope: "requests to /export", "requests to shop", "requests"."""
+    if scope.route:
+        return f"requests to {scope.route}"
+    return f"requests to {scope.service}" if scope.service else "requests"
+
+
+def cohorts(comparison: Comparison) -> tuple[str, str]:
+    """How the two cohorts are named inside a sentence: (candidate, baseline)."""
+    of = comparison.cohorts
+    if isinstance(of, Moment):
+        return "since then", "in the hour before"
+    if isinstance(of, Builds):
+        return f"in build {of.candidate}", f"in build {of.baseline}"
+    return f"with {of.flag}={of.candidate}", f"with it {of.baseline}"
+
+
+def sentence(finding: Finding, comparison: Comparison) -> str:
+    """One sentence with its numbers, interval and counts; what else holds there at its end."""
+    delta = finding.delta
+    text = _latency(delta, comparison) if delta.is_latency else _rate(delta, comparison)
+    more = [_and_also(other) for other in finding.also if not _is_said(other, delta)]
+    return text + "".join(f", and {part}" for part in more if part)
+
+
+def _is_said(other: Judged, delta: Delta) -> bool:
+    return other.delta.measure == delta.measure or (other.delta.is_latency and delta.is_latency)
+
+
+def _latency(delta: Delta, comparison: Comparison) -> str:
+    candidate, baseline = cohorts(comparison)
+    ratio = delta.ratio or 1.0
+    counts = _counts(delta)
+    if name := QUANTILE_NAMES.get(delta.measure):
+        how = f"{_change(ratio)} {'higher' if ratio > 1 else 'lower'}"
+        return (
+            f"{name} of {subject(delta.scope)} {candidate} is {how} than {baseline}"
+            f" ({words.milliseconds(delta.baseline)} → {words.milliseconds(delta.candidate)};"
+            f" {_interval(delta)}; {counts})"
+        )
+    how = f"{_change(ratio)} {'slower' if ratio > 1 else 'faster'}"
+    return (
+        f"{subject(delta.scope)} {candidate} are {how} than {baseline}"
+        f" ({_interval(delta)}; {counts})"
+    )
+
+
+def _change(ratio: float) -> str:
+    """×3 as "3.0×", ×1.38 as "38%", ×0.75 as "25%"."""
+    if ratio >= TIMES_FROM:
+        return words.ratio(ratio)
+    return words.percent(abs(ratio - 1))
+
+
+def _interval(delta: Delta) -> str:
+    """In the unit of the sentence: "95% interval 2.8–3.2×" or "95% interval 30–46%"."""
+    if delta.ratio_interval is None:
+        return "no interval yet"
+    low, high = delta.ratio_interval
+    ratio = delta.ratio or 1.0
+    if ratio >= TIMES_FROM:
+        return f"95% interval {words.ratio(low).removesuffix('×')}–{words.ratio(high)}"
+    ends = sorted((abs(low - 1), abs(high - 1)))
+    if (low - 1) * (high - 1) < 0:  # across no difference
+        return f"95% interval {words.ratio(low).removesuffix('×')}–{words.ratio(high)}"
+    return f"95% interval {words.percent(ends[0]).removesuffix('%')}–{words.percent(ends[1])}"
+
+
+def _counts(delta: Delta) -> str:
+    requests, users = sum(delta.events), sum(delta.units)
+    return f"{words.plural(requests, 'request')} of {words.plural(users, 'user')}"
+
+
+def _rate(delta: Delta, comparison: Comparison) -> str:
+    candidate, baseline = cohorts(comparison)
+    what = "fail" if delta.measure == "error_rate" else f"return {_code(delta)}"
+    against = (
+        f"which never occurs {baseline}"
+        if delta.baseline == 0
+        else f"against {words.percent(delta.baseline)} {baseline}"
+    )
+    low, high = delta.difference_interval or (delta.difference, delta.difference)
+    interval = f"95% interval {_signed(low)} to {_signed(high)} points"
+    return (
+        f"{words.percent(delta.candidate)} of {subject(delta.scope)} {candidate} {what}, {against}"
+        f" ({interval}; {_counts(delta)})"
+    )
+
+
+def _signed(difference: float) -> str:
+    text = words.points(abs(difference)).removesuffix(" points").removesuffix(" point")
+    return f"{'−' if difference < 0 else '+'}{text}"
+
+
+def _code(delta: Delta) -> str:
+    return delta.measure.partition(":")[2]
+
+
+def _and_also(other: Judged) -> str:
+    delta = other.delta
+    if delta.measure == "error_rate":
+        return (
+            f"{words.percent(delta.candidate)} of them now fail"
+            f" ({words.percent(delta.baseline)} before)"
+            if delta.baseline
+            else f"{words.percent(delta.candidate)} of them now fail"
+        )
+    if delta.measure.startswith("status_code:"):
+        now = "now" if other.verdict == "worse" else "only"
+        return f"{words.percent(delta.candidate)} of them {now} return {_code(delta)}"
+    ratio = delta.ratio or 1.0
+    return f"they are {_change(ratio)} {'slower' if ratio > 1 else 'faster'}"
+
+
+def no_difference(judged: list[Judged]) -> str:
+    """What is excluded, from the whole cohort's decided deltas: "p95 within ±3%"."""
+    parts = []
+    for one in judged:
+        delta = one.delta
+        if one.verdict != "no_difference" or not delta.scope.whole:
+            continue
+        if delta.is_latency and delta.ratio_interval:
+            low, high = delta.ratio_interval
+            parts.append(
+                f"{measure(delta.measure)} within ±{words.percent(max(1 - low, high - 1))}"
+            )
+        elif delta.measure == "error_rate" and delta.difference_interval:
+            far = max(abs(bound) for bound in delta.difference_interval)
+            parts.append(f"errors within ±{words.points(far)}")
+    return f"No meaningful difference: {', '.join(parts)}" if parts else "No meaningful difference"
+
+
+def not_known(judged: list[Judged]) -> str:
+    """Not known yet, with how much longer as a range where that can be said."""
+    waits = [
+        one.more_s
+        for one in judged
+        if one.verdict == "unknown"
+        and one.more_s
+        and one.delta.scope.whole
+        and one.delta.measure in ("latency_mean", "latency_p50", "latency_p95")
+    ]
+    if not waits:
+        reasons = [one.reason for one in judged if one.reason and one.delta.scope.whole]
+        return f"Not known yet: {reasons[0]}" if reasons else "Not known yet"
+    low, high = min(waits, key=lambda wait: wait[1] or float("inf"))
+    if high is None or high > 30 * 86400:
+        return f"Not known yet; at least {words.duration(max(low, 60))} more"
+    return f"Not known yet; about {words.duration(max(low, 60))} to {words.duration(max(high, 60))} more"

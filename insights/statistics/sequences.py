@@ -1,0 +1,75 @@
+"""E-values and intervals that stay valid however often one looks.
+
+An asymptotic confidence sequence in which time runs in information (1/variance) and not in
+requests: the mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
+central limit theory and asymptotic confidence sequences" (2024), averaged over three reference
+differences so that large effects are found early and small ones still in the end.
+"""
+
+import math
+
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+REFERENCE_DIFFERENCES = (0.05, 0.2, 1.0)
+TUNING = 0.9276  # √7.9/3.03: tunes the mixture's width to each reference difference
+_FAR = 200.0
+
+
+def small_sample(z: float, degrees: float) -> float:
+    """The normal score with the tail of |z| under Student's t (Wallace 1959). Keeps the sign off."""
+    z = abs(z)
+    if not math.isfinite(degrees) or degrees > 1e6:
+        return z
+    if degrees <= 0:
+        return 0.0
+    factor = (8 * degrees + 1) / (8 * degrees + 3)
+    return factor * math.sqrt(degrees * math.log1p(z * z / degrees))
+
+
+def log_e_value(z: float, scale: float) -> float:
+    """ln of the e-value of a normal score `z`; `scale` is the standard error as a log ratio."""
+    terms = []
+    for reference in REFERENCE_DIFFERENCES:
+        x = (TUNING * reference / scale) ** 2
+        terms.append(x * z * z / (2 * (x + 1)) - 0.5 * math.log1p(x))
+    return float(logsumexp(terms)) - math.log(len(terms))
+
+
+def half_width(error: float, scale: float, degrees: float, alpha: float) -> float:
+    """Half the width of the 1−alpha confidence sequence, in the unit of `error` (a standard error).
+
+    It holds the values whose e-value stays below 1/alpha. Infinite where nothing is excluded.
+    """
+    if error <= 0 or scale <= 0:
+        return math.inf
+    goal = -math.log(alpha)
+
+    def excess(z: float) -> float:
+        return log_e_value(small_sample(z, degrees), scale) - goal
+
+    if excess(_FAR) < 0:
+        return math.inf
+    return error * float(brentq(excess, 0.0, _FAR, xtol=1e-6))
+
+
+def largest_deciding_variance(d: float, log_goal: float, per_scale: float = 1.0) -> float:
+    """The largest variance at which a difference `d` reaches ln(E) ≥ `log_goal`; 0 if none does.
+
+    `per_scale` turns the standard error of d into one of a log ratio (1 for log ratios).
+    """
+    if d == 0:
+        return 0.0
+    high = 1.0  # ln of the standard error, searched downwards from the size of d itself
+    low = math.log(abs(d)) - 12
+
+    def excess(log_error: float) -> float:
+        error = math.exp(log_error)
+        return log_e_value(min(abs(d) / error, _FAR), error * per_scale) - log_goal
+
+    high = math.log(abs(d))
+    if excess(high) >= 0:
+        return math.exp(2 * high)
+    if excess(low) < 0:
+        return 0.0
+    return math.exp(2 * float(brentq(excess, low, high, xtol=1e-6)))

@@ -1,0 +1,27 @@
+"""Beat's tasks: thin, idempotent, finding what is due in PostgreSQL."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from events.store.client import StoreUnavailable
+from insights import builds, watches
+from projects.models import Environment
+
+
+@shared_task(name="insights.tasks.detect_builds", expires=10)
+def detect_builds() -> None:
+    """New builds become deploys; changes and flags get their watches."""
+    now = timezone.now()
+    for environment in Environment.objects.select_related("project"):
+        try:
+            builds.detect(environment.id, now)
+            watches.ensure(environment, now)
+        except StoreUnavailable:
+            return  # the next tick tries again
+
+
+@shared_task(name="insights.tasks.measure_due", expires=5)
+def measure_due() -> None:
+    """Looks at every comparison that is due."""
+    for watch_id in watches.due(timezone.now()):
+        watches.look(watch_id, timezone.now())

@@ -1,0 +1,195 @@
+"""Deltas → verdicts: worse, better, no meaningful difference, or not known yet.
+
+The family is one comparison: all scopes × measures together hold 5% false discoveries by weighted
+e-BH. Half of the weight stands on the whole cohort, half on routes (by traffic and evenly).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.optimize import brentq
+
+from insights.cohorts import Scope
+from insights.deltas import Delta
+from insights.statistics import multiple, sequences
+
+Verdict = Literal["worse", "better", "no_difference", "unknown"]
+Evidence = Literal["randomised", "concurrent", "before_after"]
+
+LATENCY_MARGIN = math.log(1.05)
+RATE_MARGIN = 0.001
+TRAFFIC_MARGIN = math.log(1.10)
+NO_DIFFERENCE_ALPHA = 0.10
+MEASURE_WEIGHTS = {
+    "latency_mean": 0.20,
+    "latency_p50": 0.20,
+    "latency_p95": 0.25,
+    "error_rate": 0.28,
+}
+OTHER_WEIGHT = 0.07
+FIRST_CODE_OF_ERRORS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A delta with its verdict; `more_s` is how much longer an answer takes, as a range, if known."""
+
+    delta: Delta
+    verdict: Verdict
+    evidence: Evidence
+    reason: str = ""
+    more_s: tuple[float, float | None] | None = None
+
+
+Gate = Callable[[Delta], str]
+
+
+def judge(
+    deltas: Sequence[Delta],
+    evidence: Evidence,
+    *,
+    elapsed_s: float,
+    withheld: str = "",
+    gate: Gate | None = None,
+) -> list[Judged]:
+    """Verdicts in the order of `deltas`.
+
+    `withheld` says why nothing may be claimed at all (a sample-ratio mismatch); `gate` returns the
+    reason why one delta may not be claimed, or "" (before and after).
+    """
+    weights = _weights(deltas)
+    family = [i for i, delta in enumerate(deltas) if weights[i] > 0]
+    answers, _ = (
+        multiple.rejected(
+            [deltas[i].log_e if deltas[i].tested else -math.inf for i in family],
+            [weights[i] for i in family],
+        )
+        if family
+        else ([], 0.0)
+    )
+    claimed = {index for index, answer in zip(family, answers, strict=True) if answer}
+    judged = []
+    for index, delta in enumerate(deltas):
+        goal = -math.log(multiple.RATE * max(weights[index], 1e-4))
+        judged.append(_one(delta, evidence, index in claimed, goal, elapsed_s, withheld, gate))
+    return judged
+
+
+def _one(
+    delta: Delta,
+    evidence: Evidence,
+    claimed: bool,  # noqa: FBT001  # private, one caller
+    goal: float,
+    elapsed_s: float,
+    withheld: str,
+    gate: Gate | None,
+) -> Judged:
+    if delta.tested and _within_margin(delta) and not withheld:
+        return Judged(delta, "no_difference", evidence)
+    reason = delta.reason or withheld
+    if not reason and claimed and delta.measure != "traffic":
+        blocked = gate(delta) if gate else ""
+        if not blocked:
+            return Judged(delta, "worse" if _is_worse(delta) else "better", evidence)
+        reason = blocked
+    more = None if withheld or delta.measure == "traffic" else remaining(delta, goal, elapsed_s)
+    return Judged(delta, "unknown", evidence, reason, more)
+
+
+def _is_worse(delta: Delta) -> bool:
+    """Slower, more errors, more of a status code from 400 on, less of one below."""
+    up = delta.d > 0
+    if delta.measure.startswith("status_code:"):
+        return up == (int(delta.measure.partition(":")[2]) >= FIRST_CODE_OF_ERRORS)
+    return up
+
+
+def margin(delta: Delta) -> float:
+    """The smallest difference that matters, on the scale of `delta.d`."""
+    if delta.is_rate:
+        return RATE_MARGIN
+    return TRAFFIC_MARGIN if delta.measure == "traffic" else LATENCY_MARGIN
+
+
+def _within_margin(delta: Delta) -> bool:
+    if delta.is_rate and delta.difference_interval and delta.error == 0:
+        low, high = delta.difference_interval
+        return low >= -RATE_MARGIN and high <= RATE_MARGIN
+    half = sequences.half_width(
+        delta.error, delta.error * delta.scale, delta.degrees, NO_DIFFERENCE_ALPHA
+    )
+    return abs(delta.d) + half <= margin(delta)
+
+
+def _weights(deltas: Sequence[Delta]) -> list[float]:
+    """Each delta's part of the family, 0 for traffic, which is shown and not judged."""
+    traffic: dict[Scope, float] = {}
+    others: dict[Scope, int] = {}
+    for delta in deltas:
+        traffic[delta.scope] = float(sum(delta.events))
+        if delta.measure not in MEASURE_WEIGHTS and delta.measure != "traffic":
+            others[delta.scope] = others.get(delta.scope, 0) + 1
+    places = [scope for scope in traffic if not scope.whole]
+    everything = sum(traffic[scope] for scope in places) or 1.0
+    has_whole = len(places) < len(traffic)
+    scopes = {
+        scope: 0.5
+        if scope.whole and places
+        else 1.0
+        if scope.whole
+        else (0.5 if has_whole else 1.0) * (traffic[scope] / everything + 1 / len(places)) / 2
+        for scope in traffic
+    }
+    return [
+        0.0
+        if delta.measure == "traffic"
+        else scopes[delta.scope]
+        * MEASURE_WEIGHTS.get(delta.measure, OTHER_WEIGHT / max(others.get(delta.scope, 1), 1))
+        for delta in deltas
+    ]
+
+
+def remaining(delta: Delta, goal: float, elapsed_s: float) -> tuple[float, float | None] | None:
+    """How much longer until an answer, as (at least, at most) seconds; None where unknown.
+
+    Information grows with traffic: 1/V rises by its mean slope so far. The answer comes between
+    where |d| + se and |d| − 0.7·se would decide, or where the interval fits the margin. At most is
+    None where the lower figure never decides.
+    """
+    if not delta.tested or delta.error <= 0 or elapsed_s <= 0 or not math.isfinite(delta.error):
+        return None
+    size, variance = abs(delta.d), delta.error**2
+
+    def wait(needed: float) -> float | None:
+        return max(variance / needed - 1.0, 0.0) * elapsed_s if needed > 0 else None
+
+    earliest = wait(sequences.largest_deciding_variance(size + delta.error, goal, delta.scale))
+    low = size - 0.7 * delta.error
+    latest = wait(sequences.largest_deciding_variance(low, goal, delta.scale)) if low > 0 else None
+    fit = wait(_fitting_variance(delta))
+    waits = [value for value in (earliest, fit) if value is not None]
+    ends = [value for value in (latest, fit) if value is not None]
+    if not waits:
+        return None
+    return min(waits), min(ends) if ends else None
+
+
+def _fitting_variance(delta: Delta) -> float:
+    """The largest variance at which the interval lies within the margin; 0 if it never will."""
+    room = margin(delta) - abs(delta.d)
+    if room <= 0:
+        return 0.0
+
+    def excess(log_error: float) -> float:
+        error = math.exp(log_error)
+        half = sequences.half_width(error, error * delta.scale, delta.degrees, NO_DIFFERENCE_ALPHA)
+        return min(half, 1e6) - room
+
+    low, high = math.log(room) - 8, math.log(room)
+    if excess(low) > 0:
+        return 0.0
+    if excess(high) < 0:
+        return math.exp(2 * high)
+    return math.exp(2 * float(brentq(excess, low, high, xtol=1e-3)))

@@ -1,5 +1,10 @@
-"""Where the pages of this room live."""
+"""What belongs to no room: the theme and the page of patterns."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from web.views import show_patterns, theme
+
+urlpatterns = [
+    path("-/theme", theme),
+    path("-/patterns", show_patterns),
+]

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 MISSING = "–"
 SMALL = "no one two three four five six seven eight nine ten eleven twelve".split()
 MEASURES = {
-    "latency_mean": "mean latency",
-    "latency_p50": "p50 latency",
-    "latency_p95": "p95 latency",
-    "latency_p99": "p99 latency",
-    "error_rate": "error rate",
-    "traffic": "traffic",
+    "latency_mean": "mean",
+    "latency_p50": "p50",
+    "latency_p95": "p95",
+    "latency_p99": "p99",
+    "error_rate": "errors",
+    "traffic": "requests per user",
 }
 VERDICTS = {
     "worse": "Worse",
@@ -41,12 +41,13 @@ def _significant(value: float, digits: int = 3) -> str:
     digits = min(digits, 2) if abs(value) < 1 else digits
     decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     rounded = round(value, decimals)
-    if rounded and decimals and math.floor(math.log10(abs(rounded))) > math.floor(
-        math.log10(abs(value))
+    if (
+        rounded
+        and decimals
+        and math.floor(math.log10(abs(rounded))) > math.floor(math.log10(abs(value)))
     ):
         decimals -= 1  # 9.996 is 10.0, not 10.00
     return f"{rounded:,.{decimals}f}".replace("-", "−")
-
 
 
 def number(value: float | None) -> str:
@@ -155,7 +156,7 @@ def points_interval(low: float, high: float) -> str:
 
 
 def measure_name(measure: str) -> str:
-    """"latency_p95" → "p95 latency"; "status_code:402" → "402 share"; "field:rows" → "rows"."""
+    """ "latency_p95" → "p95"; "status_code:402" → "402 share"; "field:rows" → "rows"."""
     kind, _, name = measure.partition(":")
     if kind == "status_code":
         return f"{name} share"
@@ -236,7 +237,7 @@ def ago(time: datetime, now: datetime) -> str:
 
 
 def day(time: datetime, zone: tzinfo, now: datetime) -> str:
-    """"today", "yesterday", "tomorrow", "19 Nov", or "19 Nov 2025" in another year."""
+    """ "today", "yesterday", "tomorrow", "19 Nov", or "19 Nov 2025" in another year."""
     local, today = time.astimezone(zone), now.astimezone(zone).date()
     names = {0: "today", -1: "yesterday", 1: "tomorrow"}
     if (name := names.get((local.date() - today) // timedelta(days=1))) is not None:

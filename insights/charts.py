@@ -1,0 +1,336 @@
+"""Lines over time → pictures with the sentence and the table that say the same. Pure functions.
+
+Colour means a verdict: the baseline is grey and dashed, the candidate solid in the verdict's
+colour, everything else ink. What compares two cohorts at once is in `insights.cohort_charts`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from insights import axes
+from insights.changes import Told
+from insights.cohort_charts import certainty, distribution, statuses
+from insights.series import Line
+from web import words
+from web.charts import Chart
+
+__all__ = ["certainty", "distribution", "over_time", "overview", "statuses"]
+
+SHADES = ("@ink", "@baseline", "@line-strong", "@ink/60", "@baseline/70", "@baseline/50")
+DASHES = ("solid", "solid", "solid", "dot", "dot", "dash")
+LANES = {"deploy": "Deploys", "flag": "Flags", "marker": "Markers"}
+PANELS = (
+    ("Requests", "per_second", (0.80, 0.97)),
+    ("Error rate", "error_rate", (0.525, 0.695)),
+    ("Latency p95", "p95_ms", (0.25, 0.42)),
+)
+MEASURES = {
+    "requests": ("requests a second", "per_second"),
+    "errors": ("error rate", "error_rate"),
+    "p50": ("p50 latency", "p50_ms"),
+    "p95": ("p95 latency", "p95_ms"),
+}
+
+
+def _text(name: str, value: float | None) -> str:
+    """A point of a line in words."""
+    if value is None:
+        return words.MISSING
+    if name == "error_rate":
+        return words.percent(value)
+    return words.milliseconds(value) if name.endswith("_ms") else f"{words.number(value)} /s"
+
+
+def _y_axis(name: str, **more: Any) -> dict[str, Any]:
+    form = {"error_rate": {"tickformat": "~%"}, "per_second": {"tickformat": ",~r"}}
+    axis = form.get(name, {"tickformat": ",~r", "ticksuffix": " ms"})
+    return {"rangemode": "tozero", "nticks": 4, **axis, **more}
+
+
+def _last(values: Sequence[float | None]) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _peak(lines: Sequence[Line], name: str) -> float:
+    return max((v for line in lines for v in getattr(line, name) if v is not None), default=0)
+
+
+def _point_texts(line: Line, zone: tzinfo) -> list[str]:
+    who = f"<b>{axes.plain(line.label)}</b> " if line.label else ""
+    return [
+        f"{who}{time.astimezone(zone):%H:%M}<br>{_text('per_second', rate)}, "
+        f"{_text('error_rate', errors)} errors<br>p95 {_text('p95_ms', p95)}"
+        for time, rate, errors, p95 in zip(
+            line.times, line.per_second, line.error_rate, line.p95_ms, strict=True
+        )
+    ]
+
+
+def _trace(line: Line, name: str, texts: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": axes.plain(line.label),
+        "x": [axes.x(time) for time in line.times],
+        "y": [_rounded(value) for value in getattr(line, name)],
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
+        **more,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    """Enough digits for a picture; the words are made from the whole number."""
+    return None if value is None else float(f"{value:.5g}")
+
+
+def overview(
+    lines: Sequence[Line],
+    told: Sequence[Told],
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    zone: tzinfo,
+    base: str,
+) -> Chart:
+    """Requests, errors and latency above each other on one time axis, changes in lanes beneath."""
+    traces: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {
+        "xaxis": axes.time_axis(since, until, zone, anchor="y4", domain=[0, 1]),
+        "hovermode": "closest",
+        "margin": {"l": 66, "r": 12, "t": 20, "b": 34},
+    }
+    texts = [_point_texts(line, zone) for line in lines]
+    for number, (title, name, domain) in enumerate(PANELS, start=1):
+        axis = "y" if number == 1 else f"y{number}"
+        top = _peak(lines, name) * 1.12 or 1
+        layout[axis.replace("y", "yaxis")] = _y_axis(name, domain=domain, range=[0, top])
+        notes.append(
+            axes.label(f"<b>{title}</b>", x=0, xanchor="left", y=domain[1], yanchor="bottom")
+        )
+        notes.append(_panel_end(lines, name, domain[1]))
+        traces.extend(
+            _trace(
+                line,
+                name,
+                texts[place],
+                yaxis=axis,
+                line={"color": SHADES[place], "width": 1.7, "dash": DASHES[place]},
+            )
+            for place, line in reversed(list(enumerate(lines)))
+        )
+    lanes = [kind for kind in LANES if kind != "marker" or any(_of(told, kind))]
+    layout["yaxis4"] = {
+        "domain": [0, 0.13],
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": [LANES[kind] for kind in reversed(lanes)],
+        "range": [-0.6, len(lanes) - 0.4],
+        "showgrid": True,
+    }
+    for kind in lanes:
+        own = _of(told, kind)
+        traces.append(axes.marks(own, LANES[kind], yaxis="y4", base=base, zone=zone))
+        notes.extend(_names(own, LANES[kind], since, until))
+    layout["shapes"] = axes.rules(told)
+    if now < until:
+        layout["shapes"].append(axes.rule(now, colour="@now", width=1.5))
+    layout["annotations"] = notes
+    return Chart(
+        id="overview-chart",
+        title="Requests, error rate and latency over time",
+        summary=_overview_summary(lines, told),
+        figure={"data": traces, "layout": layout},
+        columns=_columns(lines),
+        rows=_rows(lines, zone),
+        height="tall",
+    )
+
+
+def _of(told: Sequence[Told], kind: str) -> list[Told]:
+    return [one for one in told if one.change.kind == kind]
+
+
+def _panel_end(lines: Sequence[Line], name: str, top: float) -> dict[str, Any]:
+    """The newest value of each line, in the line's own shade."""
+    parts = []
+    for line in lines[:3]:
+        text = _text(name, _last(getattr(line, name)))
+        parts.append(f"{axes.plain(line.label, 20)} <b>{text}</b>" if len(lines) > 1 else text)
+    text = " · ".join(parts) if len(lines) > 1 else f"<b>{''.join(parts)}</b>"
+    return axes.label(text, x=1, xanchor="right", y=top, yanchor="bottom")
+
+
+def _names(
+    told: Sequence[Told], lane: str, since: datetime, until: datetime
+) -> list[dict[str, Any]]:
+    """Names of what made things worse or better, where they don't run into each other."""
+    taken = -1.0
+    notes = []
+    for one in sorted(told, key=lambda one: one.change.time):
+        at = (one.change.time - since) / (until - since)
+        if one.verdict not in axes.TOLD or at < taken:
+            continue
+        name = axes.plain(one.change.flag or one.change.build_id or one.change.title, 24)
+        taken = at + 0.015 * len(name)
+        right = at > 0.8
+        notes.append(
+            {
+                "text": f"<b>{name}</b>",
+                "showarrow": False,
+                "xref": "x",
+                "yref": "y4",
+                "x": axes.x(one.change.time),
+                "y": lane,
+                "xanchor": "right" if right else "left",
+                "xshift": -10 if right else 10,
+                "bgcolor": "@surface",
+                "borderpad": 1,
+                "font": {"size": 11, "color": axes.colour(one)},
+            }
+        )
+    return notes
+
+
+def _overview_summary(lines: Sequence[Line], told: Sequence[Told]) -> str:
+    marks = "Squares are deploys, diamonds are flag changes, triangles are markers."
+    if len(lines) > 1:
+        names = words.joined([line.label for line in lines])
+        marks = f"One line a service: {names}, busiest darkest. {marks}"
+    coloured = sum(one.verdict in axes.TOLD for one in told)
+    return f"{marks} Colour is the verdict." if coloured else marks
+
+
+def _columns(lines: Sequence[Line]) -> tuple[str, ...]:
+    heads = ["Time"]
+    for line in lines:
+        name = f"{line.label} " if len(lines) > 1 else ""
+        heads += [f"{name}requests".strip(), f"{name}errors".strip(), f"{name}p95".strip()]
+    return tuple(heads)
+
+
+def _rows(lines: Sequence[Line], zone: tzinfo) -> tuple[tuple[str, ...], ...]:
+    if not lines:
+        return ()
+    rows = []
+    for place, time in enumerate(lines[0].times):
+        row = [axes.time_text(time, zone)]
+        for line in lines:
+            for name in ("per_second", "error_rate", "p95_ms"):
+                row.append(_text(name, getattr(line, name)[place]))
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
+def over_time(
+    lines: Sequence[Line],
+    told: Sequence[Told],
+    *,
+    id: str,
+    title: str,
+    measure: str,
+    since: datetime,
+    until: datetime,
+    zone: tzinfo,
+    base: str,
+    mark: datetime | None = None,
+    baseline: str = "",
+    verdict: str = "",
+) -> Chart:
+    """One measure of each cohort over time; `mark` is the moment that the page is about."""
+    what, name = MEASURES[measure]
+    traces, notes = [], []
+    for place, line in enumerate(lines):
+        style = _cohort_style(line, place, lines, baseline, verdict)
+        traces.append(_trace(line, name, _point_texts(line, zone), line=style))
+        if len(lines) > 1:
+            notes.append(_line_name(line, name, style["color"]))
+    top = _peak(lines, name) * 1.15 or 1
+    layout = {
+        "xaxis": axes.time_axis(since, until, zone),
+        "yaxis": _y_axis(name, range=[0, top]),
+        "hovermode": "closest",
+        "shapes": [
+            *axes.rules([one for one in told if one.change.time != mark]),
+            *([axes.rule(mark, colour="@now", width=1.5)] if mark else []),
+        ],
+        "annotations": [note for note in notes if note],
+        "margin": {"l": 66, "r": 76 if len(lines) > 1 else 12, "t": 12, "b": 34},
+    }
+    if told:
+        traces.append(_changes_on_axis(told, base, zone))
+    return Chart(
+        id=id,
+        title=title,
+        summary=_over_time_summary(lines, name, what, mark),
+        figure={"data": traces, "layout": layout},
+        columns=("Time", *(f"{line.label or 'all'} {what}" for line in lines)),
+        rows=tuple(
+            (
+                axes.time_text(time, zone),
+                *(_text(name, getattr(line, name)[place]) for line in lines),
+            )
+            for place, time in enumerate(lines[0].times if lines else ())
+        ),
+    )
+
+
+def _cohort_style(
+    line: Line, place: int, lines: Sequence[Line], baseline: str, verdict: str
+) -> dict[str, Any]:
+    if len(lines) == 1:
+        return {"color": "@ink", "width": 1.7}
+    if line.label == baseline:
+        return {"color": "@baseline", "width": 1.7, "dash": "dash"}
+    if baseline:
+        return {"color": axes.COLOURS.get(verdict, "@ink"), "width": 1.9}
+    return {"color": SHADES[place], "width": 1.7, "dash": DASHES[place]}
+
+
+def _line_name(line: Line, name: str, colour: str) -> dict[str, Any] | None:
+    """The line's name at its end, so that no legend has to be read."""
+    values = getattr(line, name)
+    for time, value in zip(reversed(line.times), reversed(values), strict=True):
+        if value is not None:
+            return {
+                "text": f"<b>{axes.plain(line.label, 12)}</b>",
+                "showarrow": False,
+                "x": axes.x(time),
+                "y": value,
+                "xanchor": "left",
+                "xshift": 6,
+                "font": {"size": 12, "color": colour},
+            }
+    return None
+
+
+def _changes_on_axis(told: Sequence[Told], base: str, zone: tzinfo) -> dict[str, Any]:
+    marks = axes.marks(told, "", yaxis="y", base=base, zone=zone)
+    return {**marks, "y": [0] * len(told)}
+
+
+def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: datetime | None) -> str:
+    if not lines:
+        return f"No {what} in this time."
+    if mark and len(lines) == 1:
+        line = lines[0]
+        pairs = list(zip(line.times, getattr(line, name), strict=True))
+        before = _middle([value for time, value in pairs if time < mark])
+        after = _middle([value for time, value in pairs if time >= mark])
+        return (
+            f"Usually {_text(name, before)} before the change, {_text(name, after)} after it"
+            " (medians of the points). The bar is the change."
+        )
+    said = [
+        f"{_text(name, _middle(getattr(line, name)))} with {line.label or 'no value'}"
+        for line in lines
+    ]
+    return f"Usually {words.joined(said)} (medians of the points)."
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    found = sorted(value for value in values if value is not None)
+    return found[len(found) // 2] if found else None

@@ -1,0 +1,83 @@
+// Draws <figure data-chart="ID"> from the JSON block ID. Colours are names of CSS variables
+// ("@worse", "@worse/30"), read here, so that a figure fits both themes. The table under each
+// picture is its twin for keyboards and screen readers.
+(() => {
+  const CONFIG = {
+    responsive: true, displayModeBar: false, displaylogo: false, showSendToCloud: false,
+    plotlyServerURL: "", doubleClick: "reset", scrollZoom: false,
+  };
+  const probe = document.createElement("span");
+  probe.hidden = true;
+
+  function colour(name, percent) {
+    probe.style.color = `var(--${name})`;
+    const rgb = getComputedStyle(probe).color.match(/[\d.]+/g) || [128, 128, 128];
+    return `rgba(${rgb[0]},${rgb[1]},${rgb[2]},${(percent || 100) / 100})`;
+  }
+
+  function resolve(value) {
+    if (typeof value === "string") {
+      const token = /^@([a-z-]+)(?:\/(\d+))?$/.exec(value);
+      return token ? colour(token[1], token[2]) : value;
+    }
+    if (Array.isArray(value)) return value.map(resolve);
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one)]));
+    }
+    return value;
+  }
+
+  function template() {
+    const axis = {
+      gridcolor: "@grid", linecolor: "@line", zeroline: false, automargin: false,
+      ticks: "", tickfont: { color: "@muted" }, fixedrange: true,
+    };
+    return resolve({
+      layout: {
+        font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: "@ink" },
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+        margin: { l: 64, r: 16, t: 24, b: 32 }, dragmode: false, xaxis: axis, yaxis: axis,
+        hoverlabel: {
+          bgcolor: "@surface", bordercolor: "@line-strong", align: "left",
+          font: { color: "@ink", size: 12, family: getComputedStyle(document.body).fontFamily },
+        },
+      },
+    });
+  }
+
+  function draw(figure) {
+    const source = document.getElementById(figure.dataset.chart);
+    const plot = figure.querySelector("[data-plot]");
+    if (!source || !plot || !window.Plotly) return;
+    document.body.append(probe);
+    const { data, layout } = resolve(JSON.parse(source.textContent));
+    Plotly.react(plot, data, { ...layout, template: template(), autosize: true }, CONFIG);
+    probe.remove();
+    if (!plot.dataset.drawn) {
+      plot.dataset.drawn = "yes";
+      plot.on("plotly_click", ({ points }) => {
+        const link = points.map((point) => [point.customdata].flat()[0])
+          .find((one) => typeof one === "string" && one.startsWith("/"));
+        if (link) location.assign(link);
+      });
+      plot.on("plotly_hover", ({ points }) => {
+        const link = points.some((point) => String([point.customdata].flat()[0]).startsWith("/"));
+        plot.classList.toggle("can-open", link);
+      });
+      plot.on("plotly_unhover", () => plot.classList.remove("can-open"));
+    }
+  }
+
+  const figures = (root) => [
+    ...(root.matches?.("[data-chart]") ? [root] : []), ...root.querySelectorAll("[data-chart]"),
+  ];
+  const drawAll = (root) => figures(root).forEach(draw);
+
+  document.addEventListener("DOMContentLoaded", () => drawAll(document));
+  document.addEventListener("htmx:afterSwap", () => drawAll(document));
+  document.addEventListener("htmx:beforeCleanupElement", (event) => {
+    if (event.target.matches?.("[data-plot]")) Plotly.purge(event.target);
+  });
+  document.addEventListener("flipscope:theme", () => drawAll(document));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));
+})();

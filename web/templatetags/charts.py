@@ -1,0 +1,60 @@
+"""Pictures in templates: charts with their twins, verdict pills, marks of changes, interval bars."""
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from web import intervals, words
+from web.charts import Chart
+
+register = template.Library()
+
+SHAPES = {
+    "deploy": '<rect x="3" y="3" width="10" height="10" rx="1.5" />',
+    "flag": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8z" />',
+    "marker": '<path d="M8 2 14.5 13.5h-13z" />',
+}
+KINDS = {"deploy": "Deploy", "flag": "Flag change", "marker": "Marker"}
+
+
+@register.inclusion_tag("web/_chart.html")
+def chart(chart: Chart) -> dict[str, Chart]:
+    """{% chart c %}: figure, sentence, table."""
+    return {"chart": chart}
+
+
+@register.inclusion_tag("web/_verdict.html")
+def verdict(value: str) -> dict[str, str]:
+    """{% verdict "worse" %}: the pill."""
+    known = value if value in words.VERDICTS else "unknown"
+    return {"verdict": known, "word": words.VERDICTS[known]}
+
+
+@register.simple_tag
+def mark(kind: str, planned: bool = False) -> SafeString:  # noqa: FBT001, FBT002  # a template's
+    """{% mark "deploy" %}: square, diamond or triangle; hollow when planned."""
+    name = KINDS.get(kind, "Change")
+    return format_html(
+        '<svg class="mark {}{}" width="16" height="16" viewBox="0 0 16 16" role="img"'
+        ' aria-label="{}">{}</svg>',
+        kind,
+        " hollow" if planned else "",
+        f"Planned {name.lower()}" if planned else name,
+        mark_safe(SHAPES.get(kind, SHAPES["marker"])),  # noqa: S308  # our own constants
+    )
+
+
+@register.inclusion_tag("web/_interval.html")
+def interval(ratio: float | None, bounds: Any, verdict: str) -> dict[str, Any]:
+    """{% interval delta.ratio delta.ratio_interval delta.verdict %}: the bar on the shared scale."""
+    known = verdict if verdict in words.VERDICTS else "unknown"
+    if ratio is None or not bounds:
+        return {"bar": None, "verdict": known, "label": "No interval yet"}
+    low, high = bounds
+    label = (
+        f"{words.ratio(ratio)}, 95% interval {words.ratio_interval(low, high)}:"
+        f" {words.VERDICTS[known].lower()}"
+    )
+    return {"bar": intervals.bar(low, ratio, high), "verdict": known, "label": label}

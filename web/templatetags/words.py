@@ -1,0 +1,81 @@
+"""`web.words` as filters and tags. `{% moment %}` reads `access` and `now` from the context."""
+
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from web import words
+
+register = template.Library()
+
+for _function in (
+    words.number,
+    words.compact,
+    words.count,
+    words.percent,
+    words.points,
+    words.milliseconds,
+    words.ratio,
+    words.ratio_cell,
+    words.measure_name,
+    words.measured,
+    words.is_share,
+    words.duration,
+    words.about,
+    words.joined,
+):
+    register.filter(_function.__name__, _function)
+
+
+@register.filter
+def counted(value: float, noun: str) -> str:
+    """{{ 3|counted:"request" }} → "3 requests"; "query,queries" where "s" is not enough."""
+    one, _, many = noun.partition(",")
+    return words.plural(value, one, many)
+
+
+@register.filter
+def verdict_word(verdict: str) -> str:
+    return words.VERDICTS.get(verdict, words.VERDICTS["unknown"])
+
+
+@register.filter
+def evidence_word(evidence: str) -> str:
+    return words.EVIDENCE.get(evidence, evidence)
+
+
+@register.simple_tag
+def moved(measure: str, ratio: float | None, difference: float) -> str:
+    """How much a measure moved, in the form of its kind: "×3.0" or "+10.1 points"."""
+    return words.change(measure, ratio=ratio, difference=difference)
+
+
+def _zone(context: Context) -> tzinfo:
+    environment = getattr(context.get("access"), "environment", None)
+    zone: tzinfo = getattr(environment, "zone", None) or UTC
+    return zone
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Context, time: datetime | None, form: str = "when") -> SafeString | str:
+    """A <time> in the environment's zone; `form` is when (to the second), clock, day or ago."""
+    if time is None:
+        return words.MISSING
+    zone, now = _zone(context), context.get("now") or timezone.now()
+    texts: dict[str, Any] = {
+        "when": lambda: words.when(time, zone, now),
+        "clock": lambda: words.clock(time, zone, now),
+        "day": lambda: words.day(time, zone, now),
+        "ago": lambda: words.ago(time, now),
+    }
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        words.full_time(time, zone),
+        texts[form](),
+    )

@@ -6,14 +6,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Schema
-from projects.access import api_environment
-from releases.changes import timeline
-from web.errors import ApiError
 
 from insights import asked
 from insights.changes import change_json, told
 from insights.models import Watch
+from projects.access import api_environment
+from releases.changes import timeline
 from releases.models import Change
+from web.errors import ApiError
 
 router = Router(tags=["insights"])
 PAGE = 100

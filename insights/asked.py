@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from web.errors import ApiError
-
 from events.store.read import Statement, moment, run
 from flags.models import Flag
 from insights.cohorts import Builds, Comparison, Scope, Variants
@@ -18,6 +16,7 @@ from insights.exposed import baseline_of, plan_of, seen
 from insights.models import Watch
 from insights.results import delta_json, finding_json, sample_ratio_json
 from projects.models import Environment
+from web.errors import ApiError
 
 USUAL_WINDOW = timedelta(hours=24)
 

@@ -6,9 +6,8 @@ another ran (a roll-back), is a deploy, whether or not a pipeline told us.
 
 from datetime import UTC, datetime, timedelta
 
-from releases.changes import record_detected_build
-
 from events.store.read import Statement, moment, run
+from releases.changes import record_detected_build
 from releases.models import Change
 
 RECENT = timedelta(minutes=10)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from releases.changes import timeline
-
 from events.store.read import Statement, run
 from events.store.read import moment as as_text
 from insights.cohorts import Comparison, Moment
 from insights.statistics import before_after
+from releases.changes import timeline
 
 DAY = timedelta(days=1)
 STEP = timedelta(minutes=5)

@@ -182,5 +182,5 @@ def not_known(judged: list[Judged]) -> str:
         return f"Not known yet: {reasons[0]}" if reasons else "Not known yet"
     low, high = min(waits, key=lambda wait: wait[1] or float("inf"))
     if high is None or high > 30 * 86400:
-        return f"Not known yet; at least {words.duration(max(low, 60))} more"
-    return f"Not known yet; about {words.duration(max(low, 60))} to {words.duration(max(high, 60))} more"
+        return f"Not known yet; {words.about_range(max(low, 60), None)} to go"
+    return f"Not known yet; about {words.about_range(max(low, 60), max(high, 60))} to go"

@@ -1,5 +1,18 @@
-"""Where the pages of this room live."""
+"""Where the pages of findings live: /{project}/{environment}/…"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from insights import views
+
+PLACE = "<slug:project>/<slug:environment>/"
+
+urlpatterns = [
+    path(PLACE, views.show_overview, name="overview"),
+    path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),
+    path(f"{PLACE}timeline", views.show_timeline, name="timeline"),
+    path(f"{PLACE}flags", views.show_flags, name="flags"),
+    path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),
+    path(f"{PLACE}requests", views.show_requests, name="requests"),
+    path(f"{PLACE}traces/<str:trace_id>", views.show_trace, name="trace"),
+    path(f"{PLACE}data", views.show_data, name="data"),
+]

@@ -34,7 +34,7 @@ FIRST_CODE_OF_ERRORS = 400
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A delta with its verdict; `more_s` is how much longer an answer takes, as a range, if known."""
+    """A delta with its verdict; `more_s` is how much longer an answer takes, as a range."""
 
     delta: Delta
     verdict: Verdict

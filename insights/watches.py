@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from releases.changes import timeline
 
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
@@ -23,6 +22,7 @@ from insights.exposed import Seen, baseline_of, plan_of, seen
 from insights.models import Watch
 from insights.results import result_json
 from projects.models import Environment
+from releases.changes import timeline
 from releases.models import Change
 
 log = logging.getLogger("flipscope.insights")

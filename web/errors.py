@@ -52,6 +52,10 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class QuestionTooLarge(Exception):
+    """A question that takes more time or memory than it may; the message says what to ask."""
+
+
 class SignInFirst(Exception):
     """Nobody is signed in; `answer` is the redirect that leads back here afterwards."""
 
@@ -105,6 +109,10 @@ class ErrorMiddleware:
             if for_program(request):
                 return answer(error)
             return _told(request, error.status, error.message)
+        if isinstance(error, QuestionTooLarge):
+            if for_program(request):
+                return answer(ApiError(422, "too_large", str(error)))
+            return _told(request, 422, str(error))
         if isinstance(error, SignInFirst):
             return _signed_out(request, error.answer)
         if isinstance(error, StoreAway):

@@ -16,13 +16,15 @@ from clickhouse_connect.driver.exceptions import Error as EngineError
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
+from web.errors import StoreAway
+
 CONNECT_S = 2
 # The standard OTLP exporter gives up after 10 s: an answer must reach it before.
 WRITE_S = 8
 RETRY_AFTER_S = 2
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(StoreAway):
     """The event store does not answer or can't store now; the same request may succeed later."""
 
 

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.query import QueryResult
 from django.conf import settings
 
 from events.store.client import StoreUnavailable, client, unavailable_as_such
+from web.errors import QuestionTooLarge
 
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES
 TOO_LARGE = frozenset({158, 159, 307, 241, 396})
@@ -23,7 +24,7 @@ TOO_LARGE = frozenset({158, 159, 307, 241, 396})
 AWAY = frozenset({202, 203, 209, 210, 242, 243, 394, 519, 236})
 
 
-class QueryTooLarge(Exception):
+class QueryTooLarge(QuestionTooLarge):
     """The question needs more time or memory than a query may take; ask for less."""
 
 

@@ -13,7 +13,7 @@ CONCENTRATIONS = (4.0, 40.0)
 
 
 def log_e_value(baseline: int, candidate: int, share: float) -> float:
-    """ln E for units with a first error in each cohort; `share` is the candidate's share of units."""
+    """ln E for units with a first error in each cohort; `share`: the candidate's part of units."""
     if not 0 < share < 1:
         return 0.0
     terms = [

@@ -1,9 +1,9 @@
 """Quantiles of latency from log-spaced bins, and their standard errors over units.
 
 A bin holds the events whose latency lies in [e^(i/BINS_PER_E), e^((i+1)/BINS_PER_E)) ms: 2% wide,
-deterministic, mergeable, weighted by adding sample rates. Standard errors are Woodruff's ("Confidence
-intervals for medians and other position measures", JASA 1952): the interval of the share below,
-read back through the distribution.
+deterministic, mergeable, weighted by adding sample rates. Standard errors are Woodruff's
+("Confidence intervals for medians and other position measures", JASA 1952): the interval of the
+share below, read back through the distribution.
 """
 
 import math

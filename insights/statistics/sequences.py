@@ -17,7 +17,7 @@ _FAR = 200.0
 
 
 def small_sample(z: float, degrees: float) -> float:
-    """The normal score with the tail of |z| under Student's t (Wallace 1959). Keeps the sign off."""
+    """The normal score with the tail of |z| under Student's t (Wallace 1959), without its sign."""
     z = abs(z)
     if not math.isfinite(degrees) or degrees > 1e6:
         return z

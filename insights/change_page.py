@@ -1,0 +1,173 @@
+"""The Change page: what one change did, in words first, then what proves it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from insights import charts
+from insights.changes import Told, told
+from insights.cohorts import Scope
+from insights.models import Watch
+from insights.series import lines
+from projects.models import Environment
+from releases.changes import timeline
+from releases.models import Change
+from web.charts import Chart
+
+AROUND = timedelta(hours=1)
+ROWS_SHOWN = 9
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Everything the page shows; deltas and findings are the JSON of `insights.results`."""
+
+    told: Told
+    change: Change
+    watches: list[Watch]
+    watch: Watch | None
+    findings: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+    more_rows: list[dict[str, Any]]
+    labels: tuple[str, str]
+    pictures: list[Chart]
+    over_time: list[Chart]
+    certainty: Chart | None
+    overlaps: list[Told]
+    note: str
+    requests_url: str
+
+
+def change_page(
+    environment: Environment, change: Change, now: datetime, *, base: str
+) -> ChangePage:
+    """Joins a change with its watches' latest looks and draws what they saw."""
+    known = told([change])[0]
+    watches = list(Watch.objects.filter(change=change).order_by("id"))
+    watch = next((one for one in watches if known.watch and one.id == known.watch.id), None)
+    result = watch.result if watch else {}
+    findings = [one for each in watches for one in each.result.get("findings", [])]
+    labels = _labels(result)
+    rows = ordered(result.get("deltas", []), findings)
+    scope = Scope.from_json(findings[0]["scope"]) if findings else Scope(change.service)
+    return ChangePage(
+        told=known,
+        change=change,
+        watches=watches,
+        watch=watch,
+        findings=findings,
+        rows=rows[:ROWS_SHOWN],
+        more_rows=rows[ROWS_SHOWN:],
+        labels=labels,
+        pictures=pictures(result, labels, findings),
+        over_time=_over_time(environment, change, watch, scope, now, base=base),
+        certainty=charts.certainty(watch.history, id="certainty", zone=environment.zone)
+        if watch and len(watch.history) > 1
+        else None,
+        overlaps=overlaps(environment, change),
+        note=result.get("note", ""),
+        requests_url=_requests_url(change, findings, base),
+    )
+
+
+def _labels(result: dict[str, Any]) -> tuple[str, str]:
+    return (
+        result.get("baseline", {}).get("label", "before"),
+        result.get("candidate", {}).get("label", "after"),
+    )
+
+
+def ordered(
+    deltas: list[dict[str, Any]], findings: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of the table: found scopes first, then the whole, then by traffic; worse first inside.
+
+    Shares of successful status codes and traffic are in the table last of their scope.
+    """
+    found = [one["scope"] for one in findings]
+
+    def place(delta: dict[str, Any]) -> tuple[Any, ...]:
+        scope = delta["scope"]
+        rank = found.index(scope) if scope in found else len(found)
+        late = delta["measure"] == "traffic" or (
+            delta["measure"].startswith("status_code:") and int(delta["measure"][12:]) < 400
+        )
+        verdict = ("worse", "better", "no_difference", "unknown").index(delta["verdict"])
+        return rank, bool(scope) and rank == len(found), -sum(delta["events"]), late, verdict
+
+    return sorted(deltas, key=place)
+
+
+def pictures(
+    result: dict[str, Any], labels: tuple[str, str], findings: list[dict[str, Any]]
+) -> list[Chart]:
+    """Distribution of latency and status codes, for the first scope that has a finding."""
+    curves = result.get("curves", [])
+    if not curves:
+        return []
+    wanted = findings[0]["scope"] if findings else {}
+    curve = next((one for one in curves if one["scope"] == wanted), curves[0])
+    verdict = findings[0]["verdict"] if findings else result.get("verdict", "unknown")
+    return [
+        charts.distribution(curve, labels, id="distribution", verdict=verdict),
+        charts.statuses(curve, labels, id="statuses"),
+    ]
+
+
+def _over_time(
+    environment: Environment,
+    change: Change,
+    watch: Watch | None,
+    scope: Scope,
+    now: datetime,
+    *,
+    base: str,
+) -> list[Chart]:
+    """Before and after in the finding's scope: both cohorts where there are two."""
+    since, until = change.time - AROUND, min(now, change.time + AROUND)
+    by, flag = "", ""
+    if change.kind == Change.Kind.FLAG and watch and watch.candidate:
+        by, flag = "variant", change.flag
+    elif change.kind == Change.Kind.DEPLOY:
+        by = "build_id"
+    found = lines(environment.id, since, until, scope=scope, by=by, flag=flag)
+    if not found:
+        return []
+    marks = told(timeline(environment.id, since=since, until=until, limit=200))
+    where = scope.route or scope.service or "all requests"
+    shown = (("p95", "p95 latency"), ("errors", "Error rate"), ("requests", "Requests"))
+    return [
+        charts.over_time(
+            found,
+            marks,
+            id=f"over-time-{measure}",
+            title=f"{name} of {where}, before and after",
+            measure=measure,
+            since=since,
+            until=until,
+            zone=environment.zone,
+            base=base,
+            mark=change.time,
+        )
+        for measure, name in shown
+    ]
+
+
+def overlaps(environment: Environment, change: Change) -> list[Told]:
+    """Other changes within an hour, whose effects may be mixed with this one's."""
+    near = timeline(
+        environment.id, since=change.time - AROUND, until=change.time + AROUND, limit=50
+    )
+    return told([one for one in near if one.id != change.id])
+
+
+def _requests_url(change: Change, findings: list[dict[str, Any]], base: str) -> str:
+    if findings:
+        return str(findings[0]["query"])
+    since = change.time.isoformat().replace("+", "%2B")
+    parts = [f"since={since}"]
+    if change.service:
+        parts.append(f"service={change.service}")
+    if change.build_id:
+        parts.append(f"build={change.build_id}")
+    return f"{base}/requests?{'&'.join(parts)}"

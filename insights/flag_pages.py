@@ -1,0 +1,195 @@
+"""The Flags list and one Flag's page: its state, who saw what, and how its cohorts fare."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flags.models import Flag, FlagVersion
+from flags.words import state_in_words
+from insights import charts
+from insights.change_page import ROWS_SHOWN, ordered, pictures
+from insights.changes import Told, told
+from insights.cohorts import Scope
+from insights.exposed import Seen, seen
+from insights.models import Watch
+from insights.series import lines
+from projects.models import Environment
+from releases.changes import timeline
+from releases.models import Change
+from web.charts import Chart
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One variant's part of the requests of the last day."""
+
+    variant: str
+    requests: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRow:
+    """One line of the list; `flag` is None for a flag that is known from events only."""
+
+    key: str
+    flag: Flag | None
+    state_words: str
+    watch: Watch | None
+    shares: list[Share]
+    last_changed: datetime | None
+
+    @property
+    def verdict(self) -> str | None:
+        return self.watch.verdict if self.watch and self.watch.looks else None
+
+
+def flag_rows(
+    environment: Environment, now: datetime, *, text: str = "", verdict: str = "", state: str = ""
+) -> list[FlagRow]:
+    """All flags of the environment, ours and those seen in events, filtered; worse ones first."""
+    flags = {flag.key: flag for flag in Flag.objects.filter(environment=environment)}
+    shares = shares_by_flag(seen(environment.id, now - DAY, now))
+    watches: dict[str, Watch] = {}
+    for watch in Watch.objects.filter(
+        environment=environment, subject=Watch.Subject.FLAG, ended_at=None
+    ).defer("result", "history"):
+        watches.setdefault(watch.flag, watch)
+    rows = []
+    for key in sorted(flags.keys() | shares.keys()):
+        flag = flags.get(key)
+        rows.append(
+            FlagRow(
+                key=key,
+                flag=flag,
+                state_words=state_in_words(flag) if flag else "known from events only",
+                watch=watches.get(key),
+                shares=shares.get(key, []),
+                last_changed=flag.updated_at if flag else None,
+            )
+        )
+    kept = [row for row in rows if _matches(row, text.lower(), verdict, state)]
+    kept.sort(key=lambda row: (row.verdict != "worse", row.key.lower()))
+    return kept
+
+
+def _matches(row: FlagRow, text: str, verdict: str, state: str) -> bool:
+    tags = " ".join(row.flag.tags) if row.flag else ""
+    if text and text not in f"{row.key} {tags}".lower():
+        return False
+    if verdict and (row.verdict or "unknown") != verdict:
+        return False
+    if state == "events":
+        return row.flag is None
+    return not state or (row.flag is not None and row.flag.enabled == (state == "on"))
+
+
+def shares_by_flag(found: list[Seen]) -> dict[str, list[Share]]:
+    """Requests a variant as shares of those that saw the flag, busiest first."""
+    totals: dict[str, int] = {}
+    for one in found:
+        totals[one.flag] = totals.get(one.flag, 0) + one.traces
+    shares: dict[str, list[Share]] = {}
+    for one in found:
+        part = Share(one.variant, one.traces, one.traces / totals[one.flag])
+        shares.setdefault(one.flag, []).append(part)
+    return shares
+
+
+@dataclass(frozen=True, slots=True)
+class FlagPage:
+    """What one flag's page shows; `watch` is its current comparison."""
+
+    key: str
+    flag: Flag | None
+    state_words: str
+    watch: Watch | None
+    shares: list[Share]
+    findings: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+    more_rows: list[dict[str, Any]]
+    labels: tuple[str, str]
+    pictures: list[Chart]
+    over_time: list[Chart]
+    versions: list[FlagVersion]
+    history: list[Told]
+    requests_urls: list[tuple[str, str]]
+
+
+def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -> FlagPage | None:
+    """None for a key that is neither defined here nor seen in the last day's events."""
+    flag = Flag.objects.filter(environment=environment, key=key).first()
+    shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
+    watch = Watch.objects.filter(
+        environment=environment, subject=Watch.Subject.FLAG, flag=key, ended_at=None
+    ).first()
+    if flag is None and not shares and watch is None:
+        return None
+    result = watch.result if watch else {}
+    findings = result.get("findings", [])
+    rows = ordered(result.get("deltas", []), findings)
+    labels = (
+        result.get("baseline", {}).get("label", "off"),
+        result.get("candidate", {}).get("label", "on"),
+    )
+    changes = [
+        change
+        for change in timeline(environment.id, kinds=(Change.Kind.FLAG,), limit=500)
+        if change.flag == key
+    ]
+    return FlagPage(
+        key=key,
+        flag=flag,
+        state_words=state_in_words(flag) if flag else "known from events only",
+        watch=watch,
+        shares=shares,
+        findings=findings,
+        rows=rows[:ROWS_SHOWN],
+        more_rows=rows[ROWS_SHOWN:],
+        labels=labels,
+        pictures=pictures(result, labels, findings),
+        over_time=_over_time(environment, key, findings, now, base=base),
+        versions=list(flag.versions.all()[:50]) if flag else [],
+        history=told(changes[:50]),
+        requests_urls=[
+            (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares
+        ],
+    )
+
+
+def _over_time(
+    environment: Environment,
+    key: str,
+    findings: list[dict[str, Any]],
+    now: datetime,
+    *,
+    base: str,
+) -> list[Chart]:
+    since = now - timedelta(hours=6)
+    scope = Scope.from_json(findings[0]["scope"]) if findings else Scope()
+    found = lines(environment.id, since, now, scope=scope, by="variant", flag=key)
+    if not found:
+        return []
+    marks = told(timeline(environment.id, since=since, until=now, limit=300))
+    where = scope.route or "all requests"
+    return [
+        charts.over_time(
+            found,
+            marks,
+            id=f"over-time-{measure}",
+            title=f"{name} of {where}, by variant, last 6 hours",
+            measure=measure,
+            since=since,
+            until=now,
+            zone=environment.zone,
+            base=base,
+            mark=None,
+        )
+        for measure, name in (
+            ("p95", "p95 latency"),
+            ("errors", "Error rate"),
+            ("requests", "Requests"),
+        )
+    ]

@@ -1,0 +1,109 @@
+"""The Overview page: how traffic is, what changed, and what each change did."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from insights import charts
+from insights.changes import Told, told
+from insights.cohorts import Scope
+from insights.series import WINDOWS, Line, lines
+from projects.models import Environment
+from releases.changes import timeline
+from web import words
+from web.charts import Chart
+
+SHOWN = 12
+FIRST_WINDOW = "6h"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the page shows. `chart` is None while nothing has come in."""
+
+    title: str
+    lede: str
+    chart: Chart | None
+    services: list[str]
+    service: str
+    window: str
+    windows: list[str]
+    told: list[Told]
+    any_events: bool
+
+
+def overview(
+    environment: Environment, now: datetime, *, window: str, service: str, base: str
+) -> Overview:
+    """The last `window` (a key of WINDOWS) of one service or of all."""
+    window = window if window in WINDOWS else FIRST_WINDOW
+    since = now - WINDOWS[window]
+    by_service = lines(environment.id, since, now, by="service")
+    services = sorted(line.label for line in by_service)
+    shown = [line for line in by_service if not service or line.label == service]
+    if service and not shown:
+        shown = lines(environment.id, since, now, scope=Scope(service), by="service")
+    changes = timeline(environment.id, since=since, until=now, service=service or None, limit=500)
+    known = told(changes)
+    return Overview(
+        title=title(known, now, environment.zone, window),
+        lede=_lede(shown, window, service),
+        chart=charts.overview(
+            shown, known, since=since, until=now, now=now, zone=environment.zone, base=base
+        )
+        if shown
+        else None,
+        services=services,
+        service=service,
+        window=window,
+        windows=list(WINDOWS),
+        told=_most_telling(known),
+        any_events=bool(by_service),
+    )
+
+
+def _most_telling(known: list[Told]) -> list[Told]:
+    """Worse ones and the newest, newest first."""
+    worse = [one for one in known if one.verdict == "worse"][:SHOWN]
+    rest = [one for one in known if one.verdict != "worse"][: max(SHOWN - len(worse), 4)]
+    return sorted(worse + rest, key=lambda one: one.change.time, reverse=True)
+
+
+def title(known: list[Told], now: datetime, zone: ZoneInfo, window: str) -> str:
+    """What happened, as an answer: "Two of today's eleven changes made things worse"."""
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = [one for one in known if one.change.time >= midnight]
+    of, group = ("today's", today) if today else (f"the last {_window_words(window)}'", known)
+    if not group:
+        return f"Nothing changed in the last {_window_words(window)}"
+    worse = sum(one.verdict == "worse" for one in group)
+    better = sum(one.verdict == "better" for one in group)
+    pending = sum(one.verdict in (None, "unknown") for one in group)
+    total = words.plural(len(group), "change").split(" ", 1)[1]
+    many = f"{of} {words.count(len(group))} {total}" if len(group) > 1 else f"{of} one change"
+    if worse:
+        return _capital(f"{words.count(worse)} of {many} made things worse")
+    if better:
+        return _capital(f"{words.count(better)} of {many} made things better, none worse")
+    if pending == len(group):
+        return _capital(f"{many}: nothing is known to be worse yet")
+    return _capital(f"none of {many} made things worse")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _window_words(window: str) -> str:
+    length = WINDOWS[window]
+    if length < timedelta(hours=2):
+        return "hour"
+    if length <= timedelta(hours=48):
+        return f"{int(length.total_seconds() // 3600)} hours"
+    return f"{length.days} days"
+
+
+def _lede(shown: list[Line], window: str, service: str) -> str:
+    requests = sum(line.events for line in shown)
+    which = service or "all services"
+    return f"Last {_window_words(window)}, {which}, {words.compact(requests)} requests."

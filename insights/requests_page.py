@@ -1,0 +1,177 @@
+"""The raw events behind a number: the newest requests of a cohort, and one whole trace."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.query.flags import variant_of_trace
+from events.store.read import Statement, moment, run
+
+LIMIT = 100
+FILTERS = ("service", "route", "flag", "variant", "build", "status", "error", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which requests: blanks ask for all. `before` pages on from a time."""
+
+    since: datetime
+    until: datetime
+    service: str = ""
+    route: str = ""
+    flag: str = ""
+    variant: str = ""
+    build: str = ""
+    status: int | None = None
+    error: bool = False
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as stored, with the flags that its trace saw."""
+
+    time: datetime
+    service: str
+    name: str
+    kind: str
+    entry: bool
+    trace: str
+    span: str
+    parent: str
+    route: str
+    method: str
+    status_code: int
+    error: bool
+    duration_ms: float
+    user_id: str
+    build_id: str
+    sample_rate: float
+    attributes: list[tuple[str, str]]
+    flags: list[tuple[str, str]]
+
+
+def requests(environment_id: int, asked: Asked) -> list[Event]:
+    """The newest entry events first, LIMIT at most. Raises StoreUnavailable, QueryTooLarge."""
+    where = [
+        "environment = {environment:UInt32}",
+        "entry",
+        "time >= {since:DateTime64(6, 'UTC')}",
+        "time < {until:DateTime64(6, 'UTC')}",
+    ]
+    parameters: dict[str, Any] = {
+        "environment": environment_id,
+        "since": moment(asked.since),
+        "until": moment(asked.until),
+        "limit": LIMIT,
+    }
+    for name, column in (
+        ("service", "service"),
+        ("route", "route"),
+        ("build", "build_id"),
+        ("user", "user_id"),
+    ):
+        if value := getattr(asked, name):
+            where.append(f"{column} = {{{name}:String}}")
+            parameters[name] = value
+    if asked.status is not None:
+        where.append("status_code = {status:UInt16}")
+        parameters["status"] = asked.status
+    if asked.error:
+        where.append("error")
+    if asked.flag:
+        only = "variant = {variant:String}" if asked.variant else "1"
+        where.append(f"trace IN (SELECT trace FROM {variant_of_trace()} WHERE {only})")  # noqa: S608
+        parameters |= {"flag": asked.flag, "variant": asked.variant}
+    return _events(environment_id, " AND ".join(where), parameters, "time DESC")
+
+
+def trace(environment_id: int, trace_id: int, around: datetime) -> list[Event]:
+    """All events of one trace, in order of time; `around` is the time of one of them."""
+    parameters = {
+        "environment": environment_id,
+        "trace": str(trace_id),
+        "around": moment(around),
+        "limit": 1000,
+    }
+    where = (
+        "environment = {environment:UInt32} AND trace = toUInt128({trace:String})"
+        " AND time >= {around:DateTime64(6, 'UTC')} - INTERVAL 1 HOUR"
+        " AND time <= {around:DateTime64(6, 'UTC')} + INTERVAL 1 HOUR"
+    )
+    return _events(environment_id, where, parameters, "time")
+
+
+def _events(
+    environment_id: int, where: str, parameters: dict[str, Any], order: str
+) -> list[Event]:
+    rows = run(
+        Statement(
+            f"""SELECT time, service, name, kind, entry, toString(trace) AS trace_text,
+                lower(hex(trace)) AS trace_hex, lower(hex(span)) AS span_hex,
+                if(parent = 0, '', lower(hex(parent))) AS parent_hex, route, method, status_code,
+                error, duration_ms, user_id, build_id, sample_rate, strings, integers, floats,
+                booleans, lists
+            FROM events WHERE {where} ORDER BY {order} LIMIT {{limit:UInt32}}""",  # noqa: S608
+            parameters,
+        )
+    ).rows
+    flags = _flags(environment_id, rows)
+    return [
+        Event(
+            time=row["time"],
+            service=row["service"],
+            name=row["name"],
+            kind=row["kind"],
+            entry=bool(row["entry"]),
+            trace=row["trace_hex"].rjust(32, "0"),
+            span=row["span_hex"].rjust(16, "0"),
+            parent=row["parent_hex"] and row["parent_hex"].rjust(16, "0"),
+            route=row["route"],
+            method=row["method"],
+            status_code=int(row["status_code"]),
+            error=bool(row["error"]),
+            duration_ms=float(row["duration_ms"]),
+            user_id=row["user_id"],
+            build_id=row["build_id"],
+            sample_rate=float(row["sample_rate"]),
+            attributes=_attributes(row),
+            flags=flags.get(row["trace_text"], []),
+        )
+        for row in rows
+    ]
+
+
+def _attributes(row: dict[str, Any]) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for kind in ("strings", "integers", "floats", "booleans", "lists"):
+        for name, value in row[kind].items():
+            found[name] = str(value).lower() if kind == "booleans" else str(value)
+    return sorted(found.items())
+
+
+def _flags(environment_id: int, rows: list[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """The variants that each row's trace saw, by trace."""
+    if not rows:
+        return {}
+    times = [row["time"] for row in rows]
+    found = run(
+        Statement(
+            """SELECT toString(trace) AS trace_text, arraySort(groupUniqArrayArray(pairs)) AS seen
+            FROM exposures
+            WHERE environment = {environment:UInt32}
+              AND hour >= toStartOfHour({since:DateTime64(6, 'UTC')}) - INTERVAL 1 HOUR
+              AND hour <= {until:DateTime64(6, 'UTC')} + INTERVAL 1 HOUR
+              AND trace IN (SELECT toUInt128(arrayJoin({traces:Array(String)})))
+            GROUP BY trace""",
+            {
+                "environment": environment_id,
+                "since": moment(min(times)),
+                "until": moment(max(times)),
+                "traces": sorted({row["trace_text"] for row in rows}),
+            },
+        )
+    ).rows
+    return {
+        row["trace_text"]: [tuple(pair.split("\x1f", 1)) for pair in row["seen"]] for row in found
+    }

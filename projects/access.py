@@ -1,0 +1,104 @@
+"""Access: one look-up that fetches and authorises, so that no view can forget it.
+
+An outsider gets 404, as if the project did not exist; a member whose role is too low gets 403.
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from ninja.security import HttpBearer
+
+from projects.keys import KeyHolder, find
+from projects.models import Environment, Membership, Project, Role, User
+from web.errors import ApiError, SignInFirst
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A signed-in member in a project, and in one of its environments where the page has one."""
+
+    user: User
+    project: Project
+    role: Role
+    environment: Environment
+
+    @property
+    def actor(self) -> str:
+        return self.user.email
+
+    def can(self, role: str) -> bool:
+        return self.role.rank >= Role(role).rank
+
+
+def _member(request: HttpRequest, project_slug: str, role: str) -> Membership:
+    if not isinstance(request.user, User):
+        raise SignInFirst(redirect_to_login(request.get_full_path(), "/sign-in"))
+    membership = (
+        Membership.objects.select_related("project", "user")
+        .filter(user=request.user, project__slug=project_slug)
+        .first()
+    )
+    if membership is None:
+        raise Http404("There is no such project, or you are not a member of it.")
+    if Role(membership.role).rank < Role(role).rank:
+        raise PermissionDenied(f"This needs the role {role}; yours is {membership.role}.")
+    return membership
+
+
+def membership(request: HttpRequest, project_slug: str, role: str = "viewer") -> Access:
+    """For a project's own pages (settings). The environment is the project's first."""
+    found = _member(request, project_slug, role)
+    environment = found.project.environments.first()
+    if environment is None:
+        raise Http404("This project has no environment.")
+    return Access(found.user, found.project, Role(found.role), environment)
+
+
+def environment_for(
+    request: HttpRequest, project_slug: str, environment_slug: str, role: str = "viewer"
+) -> Access:
+    """For the pages of one environment. Raises Http404, PermissionDenied or SignInFirst."""
+    found = _member(request, project_slug, role)
+    environment = found.project.environments.filter(slug=environment_slug).first()
+    if environment is None:
+        raise Http404(f"There is no environment {environment_slug} in this project.")
+    environment.project = found.project
+    return Access(found.user, found.project, Role(found.role), environment)
+
+
+class ApiToken(HttpBearer):
+    """The API's authentication: `request.auth` becomes the KeyHolder of an api key."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> KeyHolder | None:
+        return find(token, kinds=("api",))
+
+
+def holder(request: HttpRequest) -> KeyHolder:
+    """Whoever the API authenticated."""
+    auth = getattr(request, "auth", None)
+    if not isinstance(auth, KeyHolder):
+        raise ApiError(401, "unauthenticated", "Send a valid API token.")
+    return auth
+
+
+def api_environment(
+    request: HttpRequest, project: str, environment: str, role: str = "viewer"
+) -> Environment:
+    """The environment of an API address, if the token belongs to its project. Else 404."""
+    key = holder(request)
+    found = (
+        Environment.objects.select_related("project")
+        .filter(project_id=key.project_id, project__slug=project, slug=environment)
+        .first()
+    )
+    if found is None:
+        raise ApiError(
+            404,
+            "not_found",
+            f"There is no environment {project}/{environment}, or it is not yours.",
+        )
+    if Role(key.role).rank < Role(role).rank:
+        raise ApiError(403, "forbidden", f"This needs a token with the role {role}.")
+    return found

@@ -141,9 +141,7 @@ def register(api: NinjaAPI) -> None:
     api.add_exception_handler(ApiError, lambda _request, error: answer(error))
     api.add_exception_handler(
         AuthenticationError,
-        lambda _request, _error: told(
-            401, "Send a valid API token as 'Authorization: Bearer …'."
-        ),
+        lambda _request, _error: told(401, "Send a valid API token as 'Authorization: Bearer …'."),
     )
     api.add_exception_handler(
         AuthorizationError, lambda _request, _error: told(403, "This token may not do that.")

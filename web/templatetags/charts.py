@@ -58,3 +58,23 @@ def interval(ratio: float | None, bounds: Any, verdict: str) -> dict[str, Any]:
         f" {words.VERDICTS[known].lower()}"
     )
     return {"bar": intervals.bar(low, ratio, high), "verdict": known, "label": label}
+
+
+@register.inclusion_tag("web/_interval.html")
+def delta_bar(delta: dict[str, Any]) -> dict[str, Any]:
+    """{% delta_bar delta %}: a bar, or in words where a share has no ratio: 0% against 10.1%."""
+    bounds = delta["interval"]
+    if words.is_share(delta["measure"]) and delta["ratio"] is None and bounds["difference"]:
+        text = words.points_interval(*bounds["difference"])
+        return {"text": text, "verdict": delta["verdict"], "label": f"95% interval {text}"}
+    return interval(delta["ratio"], bounds["ratio"], delta["verdict"])
+
+
+@register.simple_tag
+def share_bar(share: float) -> SafeString:
+    """{% share_bar 0.25 %}: a small bar that repeats a share beside its number."""
+    return format_html(
+        '<svg class="share" width="120" height="8" aria-hidden="true"><rect width="120" height="8"'
+        ' rx="4" /><rect class="part" width="{}" height="8" rx="4" /></svg>',
+        round(120 * min(max(share, 0), 1), 1),
+    )

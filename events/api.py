@@ -1,5 +1,36 @@
-"""The JSON API of this room."""
+"""The JSON API of this room: questions to the events."""
 
-from ninja import Router
+from typing import Any
 
-router = Router()
+from django.http import HttpRequest
+from ninja import Body, Router
+
+from events.query.answer import answer
+from events.query.spec import QueryError
+from events.store.client import StoreUnavailable
+from events.store.read import QueryTooLarge
+from projects.access import api_environment
+from web.errors import ApiError
+
+router = Router(tags=["events"])
+
+
+@router.post("/query", summary="Ask the events; the specification is Honeycomb's")
+def query(
+    request: HttpRequest, project: str, environment: str, spec: Body[dict[str, Any]]
+) -> dict[str, Any]:
+    """Every aggregate is weighted by the events' sample rates; a flag is the column flags.KEY."""
+    found = api_environment(request, project, environment)
+    try:
+        return answer(found.id, spec)
+    except QueryError as error:
+        raise ApiError(422, "invalid_query", str(error), field=error.field or None) from None
+    except QueryTooLarge as error:
+        raise ApiError(422, "query_too_large", str(error)) from None
+    except StoreUnavailable:
+        raise ApiError(
+            503,
+            "store_unavailable",
+            "The event store does not answer. Ask again in a moment.",
+            retry_after_s=2,
+        ) from None

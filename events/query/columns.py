@@ -1,0 +1,132 @@
+"""Which columns a question may name, their types, and how each is written in SQL.
+
+A name is one of the event's columns, one of the conventions' names for it, `flags.KEY`, or an
+attribute that this environment has sent. Attributes' names travel as bound parameters.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from events import fields
+from events.event import ALIASES, COLUMNS
+from events.query.flags import SEPARATOR
+from events.query.spec import QueryError
+
+Type = Literal["text", "number", "integer", "boolean", "id"]
+FLAGS = "flags."
+# What a column holds where an event had nothing to say.
+EMPTY = {"text": "''", "integer": "0"}
+ID_DIGITS = {"trace": 32, "span": 16, "parent": 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`sql` is NULL where the event has no such field; `number` too, and None if never a number."""
+
+    name: str
+    type: Type
+    sql: str
+    number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A question's columns by name, the parameters their SQL needs, and its flags."""
+
+    columns: dict[str, Column]
+    parameters: dict[str, object]
+    flags: dict[str, str]  # parameter → flag
+
+
+def resolve(environment_id: int, named: dict[str, str]) -> Resolved:
+    """`named`: column name → the field of the question it stands in. Raises QueryError (422)."""
+    resolved = Resolved({}, {}, {})
+    attributes = [name for name in named if _own(name) is None and not _flag(name)]
+    types = fields.types_of(environment_id, attributes)
+    for place, (name, field) in enumerate(named.items()):
+        parameter = f"name_{place}"
+        if own := _own(name):
+            if own == "time":
+                raise QueryError(field, "Use start_time, end_time and granularity for time.")
+            resolved.columns[name] = _event_column(name, own)
+        elif key := _flag(name):
+            resolved.parameters[parameter] = key
+            resolved.columns[name] = _flag_column(name, parameter)
+            resolved.flags[parameter] = key
+        elif name in types:
+            resolved.parameters[parameter] = name
+            resolved.columns[name] = _attribute(name, parameter, types[name])
+        else:
+            raise QueryError(field, "No event of this environment has a field of this name.")
+    return resolved
+
+
+def _own(name: str) -> str | None:
+    return name if name in COLUMNS else ALIASES.get(name)
+
+
+def _flag(name: str) -> str:
+    return name.removeprefix(FLAGS) if name.startswith(FLAGS) else ""
+
+
+def _event_column(name: str, column: str) -> Column:
+    kind = COLUMNS[column].type
+    if kind == "id":
+        digits = ID_DIGITS[column]
+        text = f"if({column} = 0, NULL, lower(leftPad(hex({column}), {digits}, '0')))"
+        return Column(name, "id", text, None)
+    if kind == "boolean":
+        return Column(name, "boolean", column, f"toFloat64({column})")
+    if kind == "number":
+        return Column(name, "number", column, column)
+    sql = f"nullIf({column}, {EMPTY[kind]})"
+    if kind == "integer":
+        return Column(name, "integer", sql, sql)
+    return Column(name, "text", f"nullIf(toString({column}), '')", None)
+
+
+def _flag_column(name: str, parameter: str) -> Column:
+    return Column(
+        name,
+        "text",
+        f"if(length({pairs_of(parameter)}) = 1, "
+        f"substring({pairs_of(parameter)}[1], length({{{parameter}:String}}) + 2), NULL)",
+        None,
+    )
+
+
+def pairs_of(parameter: str) -> str:
+    """The pairs of one flag among all that the trace saw."""
+    flag = f"concat({{{parameter}:String}}, '{SEPARATOR}')"
+    return f"arrayFilter(pair -> startsWith(pair, {flag}), seen)"
+
+
+def _attribute(name: str, parameter: str, types: set[str]) -> Column:
+    key = f"{{{parameter}:String}}"
+
+    def either(*forms: tuple[str, str]) -> str:
+        there = ", ".join(
+            f"mapContains({where}, {key}), {form.format(f'{where}[{key}]')}"
+            for where, form in forms
+        )
+        return f"multiIf({there}, NULL)"
+
+    whole, broken = ("integers", "toFloat64({0})"), ("floats", "{0}")
+    if types == {"integer"}:
+        sql = either(("integers", "{0}"))
+        return Column(name, "integer", sql, sql)
+    if types <= {"integer", "float"}:
+        sql = either(whole, broken)
+        return Column(name, "number", sql, sql)
+    if types == {"boolean"}:
+        sql = either(("booleans", "{0}"))
+        return Column(name, "boolean", sql, f"toFloat64({sql})")
+    number = either(whole, broken) if types & {"integer", "float"} else None
+    forms = {
+        "string": ("strings", "{0}"),
+        "integer": ("integers", "toString({0})"),
+        "float": ("floats", "toString({0})"),
+        "boolean": ("booleans", "toString({0})"),
+        "list": ("lists", "{0}"),
+    }
+    return Column(name, "text", either(*(forms[one] for one in forms if one in types)), number)

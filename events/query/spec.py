@@ -1,0 +1,302 @@
+"""A question as JSON, after Honeycomb's query specification, into a frozen Query.
+
+Whatever is not understood is refused with the field it stands in; nothing is ignored.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+PERCENTILES = {
+    "P001": 0.001, "P01": 0.01, "P05": 0.05, "P10": 0.1, "P20": 0.2, "P25": 0.25, "P50": 0.5,
+    "P75": 0.75, "P80": 0.8, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P999": 0.999,
+}  # fmt: skip
+OPERATIONS = ("COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX", *PERCENTILES)
+NOT_YET = ("CONCURRENCY", "HEATMAP", "RATE_AVG", "RATE_SUM", "RATE_MAX")
+COMPARISONS = ("=", "!=", ">", ">=", "<", "<=")
+TEXT_OPERATORS = (
+    "starts-with", "does-not-start-with", "ends-with", "does-not-end-with",
+    "contains", "does-not-contain",
+)  # fmt: skip
+FILTER_OPERATORS = (
+    *COMPARISONS, *TEXT_OPERATORS, "exists", "does-not-exist", "in", "not-in",
+)  # fmt: skip
+MOST = 100  # calculations, filters, breakdowns
+DEFAULT_LIMIT, MAX_LIMIT, MAX_LIMIT_WITHOUT_SERIES = 100, 1000, 10_000
+DEFAULT_RANGE_S = 7200
+MAX_POINTS = 2000
+MAX_SERIES_ROWS = 200_000
+EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+UNSUPPORTED = ("calculated_fields", "formulas", "compare_time_offset_seconds")
+
+Scalar = str | int | float | bool
+T = TypeVar("T")
+
+
+class QueryError(Exception):
+    """The question can't be answered; `field` says which part is why."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    op: str
+    column: str | None
+
+    @property
+    def key(self) -> str:
+        """Its name in the answer: `COUNT`, `P95(duration_ms)`."""
+        return self.op if self.column is None else f"{self.op}({self.column})"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    column: str
+    op: str
+    value: Scalar | tuple[Scalar, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By a calculation or by a breakdown: one of the two is set, as its place in the query."""
+
+    calculation: int | None
+    breakdown: int | None
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    calculation: int
+    op: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    calculations: tuple[Calculation, ...]
+    filters: tuple[Filter, ...]
+    any_filter: bool
+    breakdowns: tuple[str, ...]
+    orders: tuple[Order, ...]
+    havings: tuple[Having, ...]
+    limit: int
+    since: datetime
+    until: datetime
+    granularity_s: int | None
+
+
+def parse(spec: Any, now: datetime) -> Query:
+    """Raises QueryError naming the field."""
+    if type(spec) is not dict:
+        raise QueryError("", "A query is a JSON object.")
+    known = {
+        "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings",
+        "limit", "start_time", "end_time", "time_range", "granularity", "disable_series",
+    }  # fmt: skip
+    for name, value in spec.items():
+        if name in UNSUPPORTED and value:
+            raise QueryError(name, f"{name} is not supported.")
+        if name not in known and name not in UNSUPPORTED:
+            raise QueryError(name[:100], "There is no such part of a query.")
+    since, until = _times(spec, now)
+    calculations = tuple(_each(spec, "calculations", _calculation)) or (Calculation("COUNT", None),)
+    breakdowns = tuple(_each(spec, "breakdowns", _breakdown))
+    if len(set(breakdowns)) != len(breakdowns):
+        raise QueryError("breakdowns", "A column is named twice.")
+    combination = spec.get("filter_combination")
+    if combination not in (None, "AND", "OR"):
+        raise QueryError("filter_combination", "Must be AND or OR.")
+    no_series = spec.get("disable_series")
+    if no_series not in (None, True, False):
+        raise QueryError("disable_series", "Must be true or false.")
+    most = MAX_LIMIT_WITHOUT_SERIES if no_series else MAX_LIMIT
+    limit = _whole(spec, "limit", DEFAULT_LIMIT, most)
+    granularity_s = None if no_series else _granularity(spec, since, until, limit, breakdowns)
+
+    def order(value: dict[str, Any], field: str) -> Order:
+        return _order(value, field, calculations, breakdowns)
+
+    def having(value: dict[str, Any], field: str) -> Having:
+        return _having(value, field, calculations)
+
+    return Query(
+        calculations,
+        tuple(_each(spec, "filters", _filter)),
+        combination == "OR",
+        breakdowns,
+        tuple(_each(spec, "orders", order)),
+        tuple(_each(spec, "havings", having)),
+        limit,
+        since,
+        until,
+        granularity_s,
+    )
+
+
+def _each(spec: dict[str, Any], name: str, read: Callable[[Any, str], T]) -> list[T]:
+    values = spec.get(name)
+    if values is None:
+        return []
+    if type(values) is not list or len(values) > MOST:
+        raise QueryError(name, f"Must be an array of at most {MOST}.")
+    return [read(value, f"{name}.{place}") for place, value in enumerate(values)]
+
+
+def _parts(value: Any, field: str, names: set[str]) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise QueryError(field, "Must be an object.")
+    for name in value:
+        if name not in names:
+            raise QueryError(f"{field}.{name[:100]}", "There is no such part.")
+    return value
+
+
+def _column(value: Any, field: str) -> str:
+    if type(value) is not str or not 0 < len(value) <= 500:
+        raise QueryError(field, "Must be a column's name.")
+    return value
+
+
+def _calculation(value: Any, field: str) -> Calculation:
+    parts = _parts(value, field, {"op", "column"})
+    op = parts.get("op")
+    if op in NOT_YET:
+        raise QueryError(f"{field}.op", f"{op} is not supported.")
+    if op not in OPERATIONS:
+        raise QueryError(f"{field}.op", f"Must be one of {', '.join(OPERATIONS)}.")
+    if op == "COUNT":
+        if parts.get("column") is not None:
+            raise QueryError(f"{field}.column", "COUNT counts events and takes no column.")
+        return Calculation(op, None)
+    return Calculation(op, _column(parts.get("column"), f"{field}.column"))
+
+
+def _breakdown(value: Any, field: str) -> str:
+    return _column(value, field)
+
+
+def _filter(value: Any, field: str) -> Filter:
+    parts = _parts(value, field, {"column", "op", "value"})
+    column = _column(parts.get("column"), f"{field}.column")
+    op, operand = parts.get("op"), parts.get("value")
+    if op not in FILTER_OPERATORS:
+        raise QueryError(f"{field}.op", f"Must be one of {', '.join(FILTER_OPERATORS)}.")
+    if op in ("exists", "does-not-exist"):
+        if operand is not None:
+            raise QueryError(f"{field}.value", f"{op} takes no value.")
+        return Filter(column, op, None)
+    if op in ("in", "not-in"):
+        if type(operand) is not list or not 0 < len(operand) <= 1000:
+            raise QueryError(f"{field}.value", f"{op} takes an array of 1 to 1000 values.")
+        return Filter(column, op, tuple(_scalar(one, f"{field}.value") for one in operand))
+    return Filter(column, op, _scalar(operand, f"{field}.value"))
+
+
+def _scalar(value: Any, field: str) -> Scalar:
+    if type(value) is bool or (type(value) is str and len(value) <= 65_536):
+        return value
+    if type(value) is int and abs(value) < 2**63:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    raise QueryError(field, "Must be text, a finite number of 64 bits, true or false.")
+
+
+def _place(value: dict[str, Any], field: str, calculations: tuple[Calculation, ...]) -> int:
+    op = value.get("calculate_op", value.get("op"))
+    for place, calculation in enumerate(calculations):
+        if (calculation.op, calculation.column) == (op, value.get("column")):
+            return place
+    raise QueryError(field, "Must be one of the query's calculations.")
+
+
+def _order(
+    value: Any, field: str, calculations: tuple[Calculation, ...], breakdowns: tuple[str, ...]
+) -> Order:
+    parts = _parts(value, field, {"op", "column", "order"})
+    if parts.get("order") not in (None, "ascending", "descending"):
+        raise QueryError(f"{field}.order", "Must be ascending or descending.")
+    descending = parts.get("order") == "descending"
+    if parts.get("op") is not None:
+        return Order(_place(parts, field, calculations), None, descending)
+    if parts.get("column") not in breakdowns:
+        raise QueryError(f"{field}.column", "Must be one of the query's breakdowns.")
+    return Order(None, breakdowns.index(parts["column"]), descending)
+
+
+def _having(value: Any, field: str, calculations: tuple[Calculation, ...]) -> Having:
+    parts = _parts(value, field, {"calculate_op", "column", "op", "value"})
+    if parts.get("op") not in COMPARISONS:
+        raise QueryError(f"{field}.op", f"Must be one of {', '.join(COMPARISONS)}.")
+    limit = parts.get("value")
+    if type(limit) not in (int, float) or not math.isfinite(limit) or abs(limit) > 1e300:
+        raise QueryError(f"{field}.value", "Must be a number.")
+    named = {"op": parts.get("calculate_op"), "column": parts.get("column")}
+    return Having(_place(named, f"{field}.calculate_op", calculations), parts["op"], float(limit))
+
+
+def _whole(spec: dict[str, Any], name: str, default: int, most: int) -> int:
+    value = spec.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or not 1 <= value <= most:
+        raise QueryError(name, f"Must be a whole number from 1 to {most}.")
+    return value
+
+
+def _times(spec: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
+    start, end = _moment(spec, "start_time"), _moment(spec, "end_time")
+    span = timedelta(seconds=_whole(spec, "time_range", DEFAULT_RANGE_S, 10 * 366 * 86_400))
+    if start and end and spec.get("time_range") is not None:
+        raise QueryError("time_range", "Give two of start_time, end_time and time_range.")
+    if end is None:
+        end = start + span if start and spec.get("time_range") is not None else now
+        # What arrives while the question is asked is part of the answer.
+        end = end + timedelta(microseconds=1) if end == now else end
+    if start is None:
+        start = end - span
+    if not EARLIEST <= start < end <= LATEST:
+        raise QueryError("start_time", "The time asked for must begin before it ends.")
+    return start, end
+
+
+def _moment(spec: dict[str, Any], name: str) -> datetime | None:
+    value = spec.get(name)
+    if value is None:
+        return None
+    try:
+        if type(value) is str:
+            at = datetime.fromisoformat(value)
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        elif type(value) in (int, float):
+            at = datetime.fromtimestamp(value, UTC)
+        else:
+            raise ValueError
+        if not EARLIEST <= at <= LATEST:
+            raise ValueError
+    except (ValueError, OverflowError, OSError):
+        raise QueryError(name, "Must be Unix seconds or RFC 3339, from 1971 to 2200.") from None
+    return at
+
+
+def _granularity(
+    spec: dict[str, Any],
+    since: datetime,
+    until: datetime,
+    limit: int,
+    breakdowns: tuple[str, ...],
+) -> int | None:
+    if spec.get("granularity") is None:
+        return None
+    seconds = _whole(spec, "granularity", 1, 366 * 86_400)
+    points = math.ceil((until - since).total_seconds() / seconds)
+    most = MAX_POINTS if not breakdowns else min(MAX_POINTS, MAX_SERIES_ROWS // limit)
+    if points > most:
+        raise QueryError("granularity", f"Gives {points} points; at most {most} are answered.")
+    return seconds

@@ -1,0 +1,246 @@
+"""Query → statements: every name and value of the asker is a bound parameter.
+
+Each calculation is one slot: its SQL here, its place in the row, its decoding in answer.py. All
+but COUNT_DISTINCT, MIN and MAX are weighted by the events' sample rates.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from events.query.columns import Column, Resolved, pairs_of
+from events.query.flags import pairs_of_traces
+from events.query.spec import PERCENTILES, Calculation, Filter, Query, QueryError, Scalar
+from events.store.read import Statement, moment
+
+# Quantiles want whole weights; a thousandth is fine enough for any sample rate.
+WEIGHT = "toUInt64(round(sample_rate * 1000))"
+TEXT_FUNCTIONS = {
+    "starts-with": "startsWith({0}, {1})",
+    "ends-with": "endsWith({0}, {1})",
+    "contains": "position({0}, {1}) > 0",
+}
+ID_TYPES = {"trace": "UInt128", "span": "UInt64", "parent": "UInt64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with its columns; builds the three statements that answer it."""
+
+    environment_id: int
+    query: Query
+    resolved: Resolved
+
+    def results(self) -> Statement:
+        """One row per group, `limit` + 1 of them: b0…, c0…, raw, key."""
+        groups = f"{self._select(self._groups())} {self._having()}"
+        sql = f"{groups} {self._order()} LIMIT {{limit:UInt32}}"
+        return self._statement(sql, limit=self.query.limit + 1)
+
+    def series(self, keys: list[int]) -> Statement:
+        """One row per bucket and group of `keys`: bucket, b0…, c0…."""
+        bucket = "intDiv(toUnixTimestamp(time), {granularity:UInt32}) * {granularity:UInt32}"
+        only = f"AND {self._key()} IN {{keys:Array(UInt64)}}" if self.query.breakdowns else ""
+        groups = ["bucket", *self._groups()]
+        sql = f"{self._select(groups, f'{bucket} AS bucket, ', only)} ORDER BY bucket"
+        return self._statement(sql, granularity=self.query.granularity_s, keys=keys)
+
+    def other(self, keys: list[int]) -> Statement:
+        """One row over all events of the groups that are not in `keys`: c0…, groups."""
+        only = f"AND {self._key()} NOT IN {{keys:Array(UInt64)}}"
+        if self.query.havings:
+            passed = f"{self._select(self._groups())} {self._having()}"
+            only += f" AND {self._key()} IN (SELECT key FROM ({passed}))"  # noqa: S608  # ours
+        calculations = ", ".join(self._calculations())
+        sql = f"SELECT {calculations}, uniqExact({self._key()}) AS groups {self._from(only)}"
+        return self._statement(sql, keys=keys)
+
+    def _statement(self, sql: str, **more: object) -> Statement:
+        parameters: dict[str, Any] = {
+            "environment": self.environment_id,
+            "since": moment(self.query.since),
+            "until": moment(self.query.until),
+            **self.resolved.parameters,
+            **more,
+        }
+        if self.resolved.flags:
+            parameters["flags"] = list(self.resolved.flags.values())
+        for place, one in enumerate(self.query.filters):
+            column = self.resolved.columns[one.column]
+            if one.value is not None:
+                parameters[f"value_{place}"] = _operand(one, column, f"filters.{place}.value")
+        for place, having in enumerate(self.query.havings):
+            parameters[f"having_{place}"] = having.value
+        return Statement(sql, parameters)
+
+    def _groups(self) -> list[str]:
+        return [f"b{place}" for place in range(len(self.query.breakdowns))]
+
+    def _breakdowns(self) -> list[str]:
+        return [self.resolved.columns[name].sql for name in self.query.breakdowns]
+
+    def _key(self) -> str:
+        parts = [f"isNull({sql}), ifNull(toString({sql}), '')" for sql in self._breakdowns()] or [
+            "0"
+        ]
+        return f"sipHash64(tuple({', '.join(parts)}))"
+
+    def _select(self, groups: list[str], first: str = "", only: str = "") -> str:
+        broken = "".join(f"{sql} AS b{place}, " for place, sql in enumerate(self._breakdowns()))
+        calculations = ", ".join(self._calculations())
+        key = f", any({self._key()}) AS key" if not first else ""
+        by = f"GROUP BY {', '.join(groups)}" if groups else ""
+        return f"SELECT {first}{broken}{calculations}, count() AS raw{key} {self._from(only)} {by}"
+
+    def _from(self, only: str = "") -> str:
+        joined = ""
+        conditions = [
+            "environment = {environment:UInt32}",
+            "time >= {since:DateTime64(6, 'UTC')}",
+            "time < {until:DateTime64(6, 'UTC')}",
+        ]
+        if self.resolved.flags:
+            pairs = pairs_of_traces().strip()
+            exposed = f"(SELECT trace AS exposed, seen FROM {pairs})"  # noqa: S608  # ours
+            joined = f"LEFT JOIN {exposed} AS x ON trace = exposed"
+            # A trace that saw two variants of a flag belongs to no cohort of it.
+            conditions += [
+                f"length({pairs_of(parameter)}) <= 1" for parameter in self.resolved.flags
+            ]
+        filters = [
+            _condition(one, self.resolved.columns[one.column], f"value_{place}")
+            for place, one in enumerate(self.query.filters)
+        ]
+        if filters:
+            between = " OR " if self.query.any_filter else " AND "
+            conditions.append(f"({between.join(filters)})")
+        return f"FROM events {joined} WHERE {' AND '.join(conditions)} {only}"
+
+    def _calculations(self) -> list[str]:
+        return [
+            f"{self._calculation(one, place)} AS c{place}"
+            for place, one in enumerate(self.query.calculations)
+        ]
+
+    def _calculation(self, one: Calculation, place: int) -> str:
+        if one.column is None:
+            return "sum(sample_rate)"
+        column = self.resolved.columns[one.column]
+        if one.op == "COUNT_DISTINCT":
+            return f"uniqExact({column.sql})"
+        number = column.number
+        if number is None:
+            raise QueryError(
+                f"calculations.{place}.column", f"{one.op} wants a number; this is {column.type}."
+            )
+        if one.op == "SUM":
+            return f"sum({number} * sample_rate)"
+        if one.op == "AVG":
+            return f"sum({number} * sample_rate) / sumIf(sample_rate, isNotNull({number}))"
+        if one.op in ("MIN", "MAX"):
+            return f"{one.op.lower()}({number})"
+        levels = sorted(
+            {
+                PERCENTILES[other.op]
+                for other in self.query.calculations
+                if other.op in PERCENTILES and other.column == one.column
+            }
+        )
+        at = levels.index(PERCENTILES[one.op]) + 1
+        asked = ", ".join(map(str, levels))  # one state for all levels of a column
+        return f"quantilesExactWeighted({asked})(toFloat64({number}), {WEIGHT})[{at}]"
+
+    def _having(self) -> str:
+        conditions = [
+            f"c{one.calculation} {one.op} {{having_{place}:Float64}}"
+            for place, one in enumerate(self.query.havings)
+        ]
+        return f"HAVING {' AND '.join(conditions)}" if conditions else ""
+
+    def _order(self) -> str:
+        orders = [
+            (
+                f"c{one.calculation}" if one.calculation is not None else f"b{one.breakdown}",
+                one.descending,
+            )
+            for one in self.query.orders
+        ] or [("c0", True)]
+        orders += [(group, False) for group in self._groups()]
+        parts = [f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in orders]
+        return f"ORDER BY {', '.join(parts)}"
+
+
+def _condition(one: Filter, column: Column, parameter: str) -> str:
+    if one.op == "exists":
+        return f"isNotNull({column.sql})"
+    if one.op == "does-not-exist":
+        return f"isNull({column.sql})"
+    value = f"{{{parameter}:{_value_type(one, column)}}}"
+    left = column.sql
+    if column.type == "id" and one.op in ("=", "!=", "in", "not-in"):
+        left = _id_column(column)
+    negated = one.op in ("!=", "not-in") or one.op.startswith("does-not-")
+    positive = one.op.replace("does-not-start", "starts").replace("does-not-end", "ends")
+    positive = {"!=": "=", "not-in": "in", "does-not-contain": "contains"}.get(positive, positive)
+    if positive in TEXT_FUNCTIONS:
+        condition = TEXT_FUNCTIONS[positive].format(left, value)
+    elif positive == "in":
+        condition = f"has({value}, assumeNotNull({left})) AND isNotNull({left})"
+    else:
+        condition = f"{left} {positive} {value}"
+    # What an event does not have, it has not with this value either.
+    return f"NOT ifNull({condition}, false)" if negated else f"ifNull({condition}, false)"
+
+
+def _id_column(column: Column) -> str:
+    return next(name for name in ID_TYPES if f"hex({name})" in column.sql)
+
+
+def _value_type(one: Filter, column: Column) -> str:
+    many = one.op in ("in", "not-in")
+    if column.type == "id" and (many or one.op in ("=", "!=")):
+        kind = ID_TYPES[_id_column(column)]
+    elif column.type in ("text", "id"):
+        kind = "String"
+    elif column.type == "boolean":
+        kind = "Bool"
+    else:
+        values = one.value if isinstance(one.value, tuple) else (one.value,)
+        kind = "Int64" if all(type(value) is int for value in values) else "Float64"
+    return f"Array({kind})" if many else kind
+
+
+def _operand(one: Filter, column: Column, field: str) -> object:
+    """The value as its parameter; raises QueryError where it does not suit the column."""
+    if one.op in ("in", "not-in"):
+        assert isinstance(one.value, tuple)  # noqa: S101  # as parsed
+        return [_suited(value, one.op, column, field) for value in one.value]
+    assert not isinstance(one.value, tuple)  # noqa: S101  # as parsed
+    return _suited(one.value, one.op, column, field)
+
+
+def _suited(value: Scalar | None, op: str, column: Column, field: str) -> object:
+    wanted = "text"
+    if op in TEXT_FUNCTIONS or op.startswith("does-not-"):
+        if column.type not in ("text", "id"):
+            raise QueryError(
+                field.replace("value", "op"), f"{op} wants text; this is {column.type}."
+            )
+        good = type(value) is str
+    elif column.type == "id":
+        good = type(value) is str and _is_hex(value)
+        wanted = "an id in hex"
+        if good and op in ("=", "!=", "in", "not-in"):
+            return int(str(value), 16)
+    elif column.type == "text":
+        good = type(value) is str
+    elif column.type == "boolean":
+        wanted, good = "true or false", type(value) is bool and op in ("=", "!=", "in", "not-in")
+    else:
+        wanted, good = "a number", type(value) in (int, float)
+    if not good:
+        raise QueryError(field, f"{column.name[:100]} is {column.type}: {op} wants {wanted}.")
+    return value
+
+
+def _is_hex(text: str) -> bool:
+    return 0 < len(text) <= 32 and all(digit in "0123456789abcdefABCDEF" for digit in text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja.security import HttpBearer
 
@@ -27,6 +28,15 @@ class Access:
     @property
     def actor(self) -> str:
         return self.user.email
+
+    @property
+    def projects(self) -> QuerySet[Project]:
+        """All projects of this person, for the switcher."""
+        return Project.objects.filter(memberships__user=self.user).order_by("slug")
+
+    @property
+    def environments(self) -> QuerySet[Environment]:
+        return self.project.environments.all()
 
     def can(self, role: str) -> bool:
         return self.role.rank >= Role(role).rank

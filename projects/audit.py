@@ -17,7 +17,7 @@ def record(
     after: Any = None,
     reason: str = "",
 ) -> AuditEntry:
-    """Adds one act. `actor` is an e-mail address, a key's name or the system's part; never blank."""
+    """Adds one act. `actor`: an e-mail address, a key or a part of the system; never blank."""
     if not actor.strip():
         raise ValueError("an act has an actor")
     return AuditEntry.objects.create(

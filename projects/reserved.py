@@ -1,8 +1,11 @@
 """Slugs that no project may have, because the address belongs to something else."""
 
 RESERVED = frozenset(
-    """admin api flagd healthz hooks invitations new ofrep preferences profile projects sign-in
-    sign-out static v1 1 - docs""".split()
+    {
+        *("-", "1", "admin", "api", "docs", "flagd", "healthz", "hooks", "invitations", "new"),
+        *("ofrep", "preferences", "profile", "projects", "settings", "sign-in", "sign-out"),
+        *("static", "v1"),
+    }
 )
 
 

@@ -1,5 +1,26 @@
-"""Where the pages of this room live."""
+"""Signing in, invitations, and /{project}/settings/…"""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from projects import views
+
+SETTINGS = "<slug:project>/settings/"
+
+urlpatterns = [
+    path("", views.home),
+    path("sign-in", views.sign_in),
+    path("sign-out", views.sign_out),
+    path("profile", views.profile),
+    path("projects/new", views.new_project),
+    path("invitations/<str:token>", views.accept_invitation),
+    path("<slug:project>/", views.show_project),
+    path(SETTINGS, views.show_settings),
+    path(f"{SETTINGS}environments", views.environments),
+    path(f"{SETTINGS}environments/<slug:slug>", views.edit_environment),
+    path(f"{SETTINGS}members", views.members),
+    path(f"{SETTINGS}members/<int:member_id>", views.change_member),
+    path(f"{SETTINGS}invitations/<int:invitation_id>/revoke", views.revoke_invitation),
+    path(f"{SETTINGS}keys", views.show_keys),
+    path(f"{SETTINGS}keys/<int:key_id>/revoke", views.revoke_key),
+    path(f"{SETTINGS}audit", views.show_audit),
+]

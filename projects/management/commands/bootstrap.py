@@ -1,4 +1,4 @@
-"""manage.py bootstrap: a project with its environments, an admin and fresh keys, as one JSON line."""
+"""manage.py bootstrap: a project, its environments, an admin and fresh keys, as one JSON line."""
 
 import argparse
 import json
@@ -61,9 +61,7 @@ def bootstrap(slug: str, email: str, password: str, timezone: str) -> dict[str, 
     if user is None:
         validate_password(password, User(email=email))
         user = User.objects.create_user(email, password)
-    Membership.objects.update_or_create(
-        project=project, user=user, defaults={"role": Role.ADMIN}
-    )
+    Membership.objects.update_or_create(project=project, user=user, defaults={"role": Role.ADMIN})
     keys: dict[str, dict[str, str]] = {}
     for name in ENVIRONMENTS:
         environment, _ = Environment.objects.get_or_create(

@@ -112,9 +112,10 @@ def _body(request: HttpRequest) -> bytes:
 def _otlp(request: HttpRequest, signal: str, protobuf: Decode, json: Decode) -> HttpResponse:
     content_type = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     encoding = otlp_answers.ENCODINGS.get(content_type)
-    if encoding is None:
+    if encoding is None and request.method == "POST":
         message = "Content-Type must be application/x-protobuf or application/json."
         return otlp_answers.failed(415, message, otlp_answers.JSON)
+    encoding = encoding or otlp_answers.JSON
     read = protobuf if encoding == otlp_answers.PROTOBUF else json
     name = "json" if encoding == otlp_answers.JSON else "protobuf"
     try:

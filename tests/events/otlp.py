@@ -1,5 +1,6 @@
 """OTLP requests as plain dictionaries (its JSON form), and the same as protobuf."""
 
+import base64
 import time
 from typing import Any
 
@@ -57,11 +58,17 @@ def span(
 def evaluation(
     flag: str, variant: str | None, *, name: str = "feature_flag.evaluation", **more: Any
 ) -> dict[str, Any]:
-    """A span event, or the half of a log record, that tells of one evaluation."""
+    """A span event that tells of one evaluation."""
     told = {"feature_flag.key": flag, **more}
     if variant is not None:
         told["feature_flag.result.variant"] = variant
     return {"name": name, "timeUnixNano": str(time.time_ns()), "attributes": pairs(told)}
+
+
+def record(flag: str, variant: str | None, *, trace: str = TRACE) -> dict[str, Any]:
+    """A log record that tells of one evaluation."""
+    told = evaluation(flag, variant)
+    return {"eventName": told.pop("name"), "traceId": trace, "spanId": SPAN, **told}
 
 
 def traces(
@@ -101,8 +108,6 @@ def as_protobuf(request: dict[str, Any]) -> bytes:
 
 
 def _with_base64_ids(of: Any) -> Any:
-    import base64
-
     if isinstance(of, list):
         return [_with_base64_ids(one) for one in of]
     if isinstance(of, dict):

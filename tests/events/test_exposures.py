@@ -15,16 +15,19 @@ def seen(*, attributes: dict[str, Any] | None = None, **more: Any) -> list[tuple
     return [(one.flag, one.variant, one.reason) for one in decoded.exposures]
 
 
+REASON = "feature_flag.result.reason"
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (otlp.evaluation("F", "on", **{"feature_flag.result.reason": "split"}), ("F", "on", "split")),
+        (otlp.evaluation("F", "on", **{REASON: "split"}), ("F", "on", "split")),
         (otlp.evaluation("F", "on", name="feature_flag"), ("F", "on", "")),
         (
             otlp.evaluation("F", None, name="feature_flag", **{"feature_flag.variant": "on"}),
             ("F", "on", ""),
         ),
-        (otlp.evaluation("F", "on", **{"feature_flag.result.reason": "CACHED"}), ("F", "on", "cached")),
+        (otlp.evaluation("F", "on", **{REASON: "CACHED"}), ("F", "on", "cached")),
         (otlp.evaluation("F", None, **{"error.type": "flag_not_found"}), ("F", "", "error")),
         (otlp.evaluation("F", None, **{"feature_flag.variant": True}), ("F", "on", "")),
     ],

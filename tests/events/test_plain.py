@@ -128,7 +128,7 @@ def test_lines_and_single_objects_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"  ", b"[]", b"5", b"null", b'[{"service":"a"}', b"{", b"\xff\xfe", b"[" * 100_000]
+    "body", [b"", b"  ", b"[]", b"5", b"null", b'[{"service":"a"}', b"{", b"\xff\xfe", b"[" * 9999]
 )  # fmt: skip
 def test_what_holds_no_events_is_refused(body: bytes) -> None:
     with pytest.raises(DecodeError):

@@ -88,7 +88,8 @@ def rule(time: datetime, *, colour: str, dash: str = "solid", width: float = 1) 
 
 
 def colour(one: Told) -> str:
-    return COLOURS.get(one.verdict or "unknown", "@unknown")
+    """The verdict's, or the neutral one of marks where nothing is measured."""
+    return COLOURS.get(one.verdict or "", "@marker")
 
 
 def rules(told: Sequence[Told]) -> list[dict[str, Any]]:
@@ -132,7 +133,7 @@ def hover(one: Told, zone: tzinfo) -> str:
     """A change in a few lines, safe to show: Plotly reads some tags."""
     verdict = words.VERDICTS.get(one.verdict or "unknown", "")
     local = one.change.time.astimezone(zone)
-    lines = [f"<b>{plain(one.change.title)}</b>", f"{local:%H:%M:%S}, {local.day} {local:%b}"]
+    lines = [f"{plain(one.change.title)}", f"{local:%H:%M:%S}, {local.day} {local:%b}"]
     if one.change.kind != "marker":
         lines.append(verdict)
     return "<br>".join(lines)
@@ -151,6 +152,8 @@ def label(text: str, **more: Any) -> dict[str, Any]:
         "showarrow": False,
         "xref": "paper",
         "yref": "paper",
-        "font": {"size": 12, "color": "@ink"},
+        "font": {"size": 12, "color": "@ink", "weight": 600},
+        "bgcolor": "@surface",
+        "borderpad": 2,
         **more,
     }

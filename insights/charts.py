@@ -4,6 +4,7 @@ Colour means a verdict: the baseline is grey and dashed, the candidate solid in 
 colour, everything else ink. What compares two cohorts at once is in `insights.cohort_charts`.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
@@ -57,7 +58,7 @@ def _peak(lines: Sequence[Line], name: str) -> float:
 
 
 def _point_texts(line: Line, zone: tzinfo) -> list[str]:
-    who = f"<b>{axes.plain(line.label)}</b> " if line.label else ""
+    who = f"{axes.plain(line.label)} " if line.label else ""
     return [
         f"{who}{time.astimezone(zone):%H:%M}<br>{_text('per_second', rate)}, "
         f"{_text('error_rate', errors)} errors<br>p95 {_text('p95_ms', p95)}"
@@ -67,13 +68,13 @@ def _point_texts(line: Line, zone: tzinfo) -> list[str]:
     ]
 
 
-def _trace(line: Line, name: str, texts: list[str], **more: Any) -> dict[str, Any]:
+def _trace(of: Line, name: str, texts: list[str], **more: Any) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": axes.plain(line.label),
-        "x": [axes.x(time) for time in line.times],
-        "y": [_rounded(value) for value in getattr(line, name)],
+        "name": axes.plain(of.label),
+        "x": [axes.x(time) for time in of.times],
+        "y": [_rounded(value) for value in getattr(of, name)],
         "text": texts,
         "hovertemplate": "%{text}<extra></extra>",
         **more,
@@ -108,9 +109,7 @@ def overview(
         axis = "y" if number == 1 else f"y{number}"
         top = _peak(lines, name) * 1.12 or 1
         layout[axis.replace("y", "yaxis")] = _y_axis(name, domain=domain, range=[0, top])
-        notes.append(
-            axes.label(f"<b>{title}</b>", x=0, xanchor="left", y=domain[1], yanchor="bottom")
-        )
+        notes.append(axes.label(f"{title}", x=0, xanchor="left", y=domain[1], yanchor="bottom"))
         notes.append(_panel_end(lines, name, domain[1]))
         traces.extend(
             _trace(
@@ -159,8 +158,8 @@ def _panel_end(lines: Sequence[Line], name: str, top: float) -> dict[str, Any]:
     parts = []
     for line in lines[:3]:
         text = _text(name, _last(getattr(line, name)))
-        parts.append(f"{axes.plain(line.label, 20)} <b>{text}</b>" if len(lines) > 1 else text)
-    text = " · ".join(parts) if len(lines) > 1 else f"<b>{''.join(parts)}</b>"
+        parts.append(f"{axes.plain(line.label, 20)} {text}" if len(lines) > 1 else text)
+    text = " · ".join(parts) if len(lines) > 1 else f"{''.join(parts)}"
     return axes.label(text, x=1, xanchor="right", y=top, yanchor="bottom")
 
 
@@ -179,7 +178,7 @@ def _names(
         right = at > 0.8
         notes.append(
             {
-                "text": f"<b>{name}</b>",
+                "text": f"{name}",
                 "showarrow": False,
                 "xref": "x",
                 "yref": "y4",
@@ -189,7 +188,7 @@ def _names(
                 "xshift": -10 if right else 10,
                 "bgcolor": "@surface",
                 "borderpad": 1,
-                "font": {"size": 11, "color": axes.colour(one)},
+                "font": {"size": 11, "color": axes.colour(one), "weight": 600},
             }
         )
     return notes
@@ -242,13 +241,15 @@ def over_time(
 ) -> Chart:
     """One measure of each cohort over time; `mark` is the moment that the page is about."""
     what, name = MEASURES[measure]
-    traces, notes = [], []
-    for place, line in enumerate(lines):
-        style = _cohort_style(line, place, lines, baseline, verdict)
-        traces.append(_trace(line, name, _point_texts(line, zone), line=style))
-        if len(lines) > 1:
-            notes.append(_line_name(line, name, style["color"]))
+    styles = [
+        _cohort_style(line, place, lines, baseline, verdict) for place, line in enumerate(lines)
+    ]
+    traces = [
+        _trace(line, name, _point_texts(line, zone), line=style)
+        for line, style in zip(lines, styles, strict=True)
+    ]
     top = _peak(lines, name) * 1.15 or 1
+    notes = _line_names(lines, name, [style["color"] for style in styles], top)
     layout = {
         "xaxis": axes.time_axis(since, until, zone),
         "yaxis": _y_axis(name, range=[0, top]),
@@ -257,7 +258,7 @@ def over_time(
             *axes.rules([one for one in told if one.change.time != mark]),
             *([axes.rule(mark, colour="@now", width=1.5)] if mark else []),
         ],
-        "annotations": [note for note in notes if note],
+        "annotations": notes,
         "margin": {"l": 66, "r": 76 if len(lines) > 1 else 12, "t": 12, "b": 34},
     }
     if told:
@@ -290,21 +291,33 @@ def _cohort_style(
     return {"color": SHADES[place], "width": 1.7, "dash": DASHES[place]}
 
 
-def _line_name(line: Line, name: str, colour: str) -> dict[str, Any] | None:
-    """The line's name at its end, so that no legend has to be read."""
-    values = getattr(line, name)
-    for time, value in zip(reversed(line.times), reversed(values), strict=True):
-        if value is not None:
-            return {
-                "text": f"<b>{axes.plain(line.label, 12)}</b>",
+def _line_names(
+    lines: Sequence[Line], name: str, colours: Sequence[str], top: float
+) -> list[dict[str, Any]]:
+    """Each line's name at its end, pushed apart, so that no legend has to be read."""
+    ends = []
+    for line, colour in zip(lines, colours, strict=True):
+        values = getattr(line, name)
+        last = next((i for i in range(len(values) - 1, -1, -1) if values[i] is not None), None)
+        if last is not None and len(lines) > 1:
+            ends.append((values[last], line.times[last], line.label, colour))
+    notes = []
+    floor = -math.inf
+    for value, time, label, colour in sorted(ends, key=lambda end: end[0]):
+        height = max(value, floor)
+        floor = height + top * 0.08
+        notes.append(
+            {
+                "text": axes.plain(label, 12),
                 "showarrow": False,
                 "x": axes.x(time),
-                "y": value,
+                "y": height,
                 "xanchor": "left",
                 "xshift": 6,
-                "font": {"size": 12, "color": colour},
+                "font": {"size": 12, "color": colour, "weight": 600},
             }
-    return None
+        )
+    return notes
 
 
 def _changes_on_axis(told: Sequence[Told], base: str, zone: tzinfo) -> dict[str, Any]:
@@ -324,11 +337,13 @@ def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: dateti
             f"Usually {_text(name, before)} before the change, {_text(name, after)} after it"
             " (medians of the points). The bar is the change."
         )
-    said = [
-        f"{_text(name, _middle(getattr(line, name)))} with {line.label or 'no value'}"
-        for line in lines
-    ]
-    return f"Usually {words.joined(said)} (medians of the points)."
+    said = []
+    for line in lines:
+        pairs = zip(line.times, getattr(line, name), strict=True)
+        value = _middle([one for time, one in pairs if not mark or time >= mark])
+        said.append(f"{_text(name, value)} with {line.label or 'no value'}")
+    since = "Since the change" if mark else "Usually"
+    return f"{since} {words.joined(said)} (medians of the points)."
 
 
 def _middle(values: Sequence[float | None]) -> float | None:

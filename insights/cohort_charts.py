@@ -36,7 +36,7 @@ def distribution(
                 "y": own,
                 "line": style,
                 "text": [
-                    f"<b>{axes.plain(label)}</b><br>{words.percent(share)} faster than"
+                    f"{axes.plain(label)}<br>{words.percent(share)} faster than"
                     f" {words.milliseconds(ms)}"
                     for ms, share in zip(times, own, strict=True)
                 ],
@@ -98,7 +98,7 @@ def _visible(curve: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def quantile(times: Sequence[float], below: Sequence[float], share: float) -> float | None:
-    """The latency that `share` of requests stay under, between the curve's points on a log scale."""
+    """The latency that `share` of requests stay under, between points on a log scale."""
     for place, value in enumerate(below):
         if value >= share:
             if not place or value == below[place - 1]:
@@ -113,13 +113,13 @@ def _curve_name(
 ) -> dict[str, Any]:
     at = quantile(times, below, 0.7 if left else 0.35) or 1.0
     return {
-        "text": f"<b>{axes.plain(label, 20)}</b>",
+        "text": f"{axes.plain(label, 20)}",
         "showarrow": False,
         "x": _log10(at),
         "y": 0.7 if left else 0.35,
         "xanchor": "right" if left else "left",
         "xshift": -10 if left else 10,
-        "font": {"size": 12, "color": style["color"]},
+        "font": {"size": 12, "color": style["color"], "weight": 600},
     }
 
 
@@ -180,12 +180,14 @@ def statuses(
             (code, words.percent(baseline.get(code, 0.0)), words.percent(candidate.get(code, 0.0)))
             for code in codes
         ),
-        height="small",
+        height="low",
     )
 
 
 def _bar_text(code: str, share: float) -> str:
-    return f"{code} {words.percent(share)}" if share >= 0.06 else ""
+    if share < 0.06:
+        return ""
+    return words.percent(share) if share < 0.2 else f"{code}  {words.percent(share)}"
 
 
 def _statuses_summary(
@@ -222,6 +224,8 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
     looks = [one for one in looks if one[3]["measure"] == last["measure"]]
     colour = axes.COLOURS.get(last["verdict"], "@unknown")
     times = [axes.x(at) for at, *_ in looks]
+    settled = [bounds for _, _, bounds, _ in looks[len(looks) // 3 :]] or [(1.0, 1.0)]
+    reach = max(max(high, 1 / max(low, 0.01), 1.3) for low, high in settled)
 
     def text(value: float) -> str:
         return words.points(value, signed=True) if share else words.ratio(value)
@@ -263,7 +267,7 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
             ],
             "layout": {
                 "xaxis": axes.time_axis(since, until, zone),
-                "yaxis": {"tickformat": "+.1%"} if share else {"type": "log", "ticksuffix": "×"},
+                "yaxis": {"tickformat": "+.1%", "nticks": 5} if share else _ratio_axis(reach),
                 "shapes": [_same_line(0 if share else 1)],
                 "hovermode": "closest",
                 "margin": {"l": 64, "r": 12, "t": 8, "b": 34},
@@ -274,8 +278,21 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
             (axes.time_text(at, zone), text(value), text(bounds[0]), text(bounds[1]))
             for at, value, bounds, _ in looks
         ),
-        height="small",
+        height="low",
     )
+
+
+def _ratio_axis(reach: float) -> dict[str, Any]:
+    """Logarithmic around "the same", as far as the intervals reach once they have settled."""
+    ends = math.log10(min(reach, 100) * 1.15)
+    steps = (1.25, 1.5) if reach < 2 else (2, 4) if reach < 8 else (3, 10, 30)
+    ticks = sorted({1.0, *steps, *(1 / step for step in steps)})
+    return {
+        "type": "log",
+        "range": [-ends, ends],
+        "tickvals": ticks,
+        "ticktext": [words.ratio(tick) for tick in ticks],
+    }
 
 
 def _same_line(value: float) -> dict[str, Any]:

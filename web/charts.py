@@ -8,8 +8,9 @@ from typing import Any
 class Chart:
     """A picture, the sentence under it, and its twin as a table (texts, ready to show).
 
-    Colours in `figure` are names of CSS variables with an @, such as "@worse"; `static/js/charts.js`
-    reads them from the page, so that one figure serves both themes. `@worse/30` is 30% opaque.
+    Colours in `figure` are names of CSS variables with an @, such as "@worse", which
+    `static/js/charts.js` reads from the page, so that one figure serves both themes; "@worse/30"
+    is 30% opaque. No <b> in texts: Plotly styles it in a way that the CSP refuses.
     """
 
     id: str
@@ -19,7 +20,7 @@ class Chart:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     unit: str = ""
-    height: str = "medium"  # small, medium, large, tall: how much room the picture takes
+    height: str = "medium"  # low, medium, tall: how much room the picture takes
 
     @property
     def data_id(self) -> str:

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 MISSING = "–"
-SMALL = "no one two three four five six seven eight nine ten eleven twelve".split()
+SMALL = (
+    *("no", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
 MEASURES = {
     "latency_mean": "mean",
     "latency_p50": "p50",
@@ -105,12 +108,14 @@ def points(difference: float | None, *, unit: str = "points", signed: bool = Fal
 
 
 def milliseconds(value: float | None) -> str:
-    """1240 → "1,240 ms"; 4.23 → "4.23 ms"; 12400 → "12.4 s"."""
+    """1240 → "1,240 ms"; 4.23 → "4.2 ms"; 0.421 → "0.42 ms"; 12400 → "12.4 s"."""
     if value is None or not math.isfinite(value):
         return MISSING
     if abs(value) >= 9_999.5:
         return f"{_significant(value / 1000)} s"
-    return f"{_significant(value)} ms"
+    if abs(value) >= 9.95:
+        return f"{value:,.0f} ms".replace("-", "−")
+    return f"{_significant(value, 2)} ms"
 
 
 def _ratio(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Pictures in templates: charts with their twins, verdict pills, marks of changes, interval bars."""
+"""Pictures in templates: charts with their twins, verdict pills, marks of changes, intervals."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def mark(kind: str, planned: bool = False) -> SafeString:  # noqa: FBT001, FBT00
 
 @register.inclusion_tag("web/_interval.html")
 def interval(ratio: float | None, bounds: Any, verdict: str) -> dict[str, Any]:
-    """{% interval delta.ratio delta.ratio_interval delta.verdict %}: the bar on the shared scale."""
+    """{% interval ratio bounds verdict %}: the bar on the scale that a table shares."""
     known = verdict if verdict in words.VERDICTS else "unknown"
     if ratio is None or not bounds:
         return {"bar": None, "verdict": known, "label": "No interval yet"}

@@ -60,7 +60,7 @@ def unseen(environment_id: int, events: list[Event], notes: Notes, today: date) 
 
 def _remove(name: str, group: list[Event], place: int, notes: Notes) -> None:
     for event in group:
-        if event[place].pop(name, None) is not None:  # type: ignore[union-attr,call-overload]  # maps
+        if event[place].pop(name, None) is not None:  # type: ignore[union-attr]  # maps
             notes.add("value", "unusable_name", repr(name[:60]))
 
 

@@ -7,6 +7,7 @@ no database; a database that is away costs counts, never events.
 import logging
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -216,7 +217,7 @@ def overview(environment_id: int, since: datetime) -> Overview:
     )
 
 
-def _service(row: dict[str, Any]) -> Service:
+def _service(row: Mapping[str, Any]) -> Service:
     events = row["total"]
     return Service(
         row["service"],

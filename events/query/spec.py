@@ -234,7 +234,7 @@ def _having(value: Any, field: str, calculations: tuple[Calculation, ...]) -> Ha
     parts = _parts(value, field, {"calculate_op", "column", "op", "value"})
     if parts.get("op") not in COMPARISONS:
         raise QueryError(f"{field}.op", f"Must be one of {', '.join(COMPARISONS)}.")
-    limit = parts.get("value")
+    limit: Any = parts.get("value")
     if type(limit) not in (int, float) or not math.isfinite(limit) or abs(limit) > 1e300:
         raise QueryError(f"{field}.value", "Must be a number.")
     named = {"op": parts.get("calculate_op"), "column": parts.get("column")}

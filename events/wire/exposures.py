@@ -58,7 +58,7 @@ def plain(
             if name.startswith("feature_flag.") and _is_convention(flag):
                 continue
             if flag:
-                variant = variant_text(there.pop(name))  # type: ignore[attr-defined]  # any map
+                variant = variant_text(there.pop(name))
                 found.append(Exposure(time_us, trace, flag, variant, "", "", unit, service))
     return found
 

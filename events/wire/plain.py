@@ -233,7 +233,8 @@ def _time(value: Any, now_us: int) -> int:
         raise _Wrong("time: must be RFC 3339 text or a Unix time")
     for limit, per_second in ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000)):
         if value < limit:
-            return round(value * (1_000_000 // per_second))
+            micros: int = round(value * (1_000_000 // per_second))
+            return micros
     return int(value) // 1000
 
 

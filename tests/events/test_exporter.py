@@ -31,20 +31,26 @@ def test_spans_of_the_sdk_arrive_with_their_flags(
     provider.add_span_processor(BatchSpanProcessor(exporter))
     tracer = provider.get_tracer("shop")
     for number in range(50):
-        named = {"http.route": "/export", "http.response.status_code": 200, "n": number}
-        with tracer.start_as_current_span("GET /export", kind=SpanKind.SERVER, attributes=named):
-            with tracer.start_as_current_span("cache") as inner:
-                inner.add_event(
-                    "feature_flag.evaluation",
-                    {
-                        "feature_flag.key": "USE_CACHING",
-                        "feature_flag.result.variant": "on" if number % 2 else "off",
-                        "feature_flag.result.reason": "split",
-                    },
-                )
-                if number == 7:
-                    inner.record_exception(ValueError("no"))
-                    inner.set_status(Status(StatusCode.ERROR, "no"))
+        named: dict[str, Any] = {
+            "http.route": "/export",
+            "http.response.status_code": 200,
+            "n": number,
+        }
+        with (
+            tracer.start_as_current_span("GET /export", kind=SpanKind.SERVER, attributes=named),
+            tracer.start_as_current_span("cache") as inner,
+        ):
+            inner.add_event(
+                "feature_flag.evaluation",
+                {
+                    "feature_flag.key": "USE_CACHING",
+                    "feature_flag.result.variant": "on" if number % 2 else "off",
+                    "feature_flag.result.reason": "split",
+                },
+            )
+            if number == 7:
+                inner.record_exception(ValueError("no"))
+                inner.set_status(Status(StatusCode.ERROR, "no"))
     assert provider.force_flush()
     provider.shutdown()
     refusals.flush()

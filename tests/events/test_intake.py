@@ -7,8 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-import zstandard
-from django.http import HttpResponse
 from django.test import Client
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -18,6 +16,7 @@ from events.models import Arrival, Refusal
 from events.query.answer import answer
 from projects.models import Environment
 from tests.events import otlp
+from tests.events.test_body import PACK
 
 pytestmark = pytest.mark.usefixtures("event_store")
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -30,15 +29,12 @@ class Sender:
         self.client = Client()
         self.key = key
 
-    def post(self, path: str, body: Any, content_type: str = JSON, **headers: str) -> HttpResponse:
+    def post(self, path: str, body: Any, content_type: str = JSON, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         named = {"Authorization": f"Bearer {self.key}"} | {
             name.replace("_", "-"): value for name, value in headers.items()
         }
-        response: HttpResponse = self.client.post(
-            path, data, content_type=content_type, headers=named
-        )
-        return response
+        return self.client.post(path, data, content_type=content_type, headers=named)
 
 
 @pytest.fixture
@@ -64,7 +60,7 @@ def test_spans_are_stored_when_the_answer_is_200(
 ) -> None:
     request = numbered(20)
     body = otlp.as_protobuf(request) if form == PROTOBUF else orjson.dumps(request)
-    pack = {"": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[encoding]
+    pack = PACK[encoding]
     response = sender.post("/v1/traces", pack(body), form, Content_Encoding=encoding)
     assert response.status_code == 200
     assert response["Content-Type"] == form
@@ -109,7 +105,7 @@ def test_a_flag_evaluated_anywhere_counts_for_the_request(
     sender: Sender, environment: Environment, order: str, form: str
 ) -> None:
     entry = otlp.traces(otlp.span({"http.route": "/export"}))
-    inner = {"kind": 1, "parentSpanId": otlp.SPAN, "own": "aaaaaaaaaaaaaaaa"}
+    inner: dict[str, Any] = {"kind": 1, "parentSpanId": otlp.SPAN, "own": "aaaaaaaaaaaaaaaa"}
     evaluated = {
         "log": otlp.logs(otlp.record("F", "on")),
         "inner span": otlp.traces(otlp.span(events=[otlp.evaluation("F", "on")], **inner)),

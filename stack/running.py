@@ -167,7 +167,9 @@ class Stack:
             states = self._supervisor.states() if self._supervisor else {}
             given_up = states.get(name, {}).get("statename") == "FATAL"
             if given_up or time.monotonic() > deadline:
-                why = "ends as soon as it is started" if given_up else f"no answer in {wait_s:.0f} s"
+                why = (
+                    "ends as soon as it is started" if given_up else f"no answer in {wait_s:.0f} s"
+                )
                 detail = self._layout.tail(name) or states.get(name, {}).get("spawnerr", "")
                 raise StackError(
                     f"{name} did not become ready ({why}); the last lines of "
@@ -180,7 +182,7 @@ class Stack:
         log = self._layout.logs / "migrate.log"
         with log.open("ab") as output:
             done = subprocess.run(
-                [sys.executable, "manage.py", command, "--data", str(self._layout.data)],
+                [sys.executable, "manage.py", command],
                 cwd=ROOT,
                 env=self._variables,
                 stdin=subprocess.DEVNULL,

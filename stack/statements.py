@@ -11,7 +11,15 @@ from stack.lanes import DEFAULTS
 # Of the connection rather than of the statement: not settings of the engine.
 OF_THE_CONNECTION = frozenset(
     {
-        *("query", "database", "session_id", "session_timeout", "session_check", "query_id", "role"),
+        *(
+            "query",
+            "database",
+            "session_id",
+            "session_timeout",
+            "session_check",
+            "query_id",
+            "role",
+        ),
         *("client_protocol_version", "wait_end_of_query", "send_progress_in_http_headers"),
         *("http_headers_progress_interval_ms", "enable_http_compression", "compress"),
         *("decompress", "buffer_size", "default_format", "quota_key", "stacktrace"),

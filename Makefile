@@ -1,0 +1,63 @@
+# Every command here is one a reader could type. Start with `make demo`.
+
+PORT ?= 8000
+PY := .venv/bin/python
+CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+.PHONY: help install install-dev run demo test lint faults chromium
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     the product with a demo shop, on port $(PORT)"
+	@echo "make run      the product alone, on port $(PORT)"
+	@echo "make test     every test, browser tests included"
+	@echo "make lint     style and types only"
+	@echo "make faults   kill every process in turn while events arrive"
+	@echo "make install  only .venv and the dependencies"
+
+install: .venv/installed
+
+.venv/bin/python:
+	@for p in python3.13 python3.12 python3.11 python3; do \
+	  if $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	  then found=$$p; break; fi; done; \
+	if [ -z "$$found" ]; then \
+	  echo "Flipscope needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt-get install python3-venv)" >&2; \
+	  exit 1; fi; \
+	echo "using $$($$found --version)"; $$found -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+install-dev: .venv/installed-dev
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: install
+	exec $(PY) manage.py up --port $(PORT)
+
+demo: install
+	exec $(PY) -m demo --port $(PORT)
+
+lint: install-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PY) -m mypy .
+
+test: lint chromium
+	$(PY) -m pytest
+
+faults: install-dev
+	$(PY) -m pytest tests/faults
+
+chromium:
+	@if $(CHROMIUM) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Chromium for the browser tests"; \
+	  apt-get install -y -qq chromium >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "Chromium could not be installed: browser tests will be skipped" >&2; \
+	else echo "no Chromium found, and only root could install it (apt-get install chromium): browser tests will be skipped" >&2; fi

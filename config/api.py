@@ -7,7 +7,6 @@ from flags.api import router as flags
 from insights.api import router as insights
 from projects.access import ApiToken
 from projects.api import router as projects
-from releases.api import router as releases
 from web.errors import register
 
 ENVIRONMENT = "/projects/{project}/environments/{environment}"
@@ -24,5 +23,5 @@ api = NinjaAPI(
 )
 register(api)
 api.add_router("", projects)
-for room in (events, releases, flags, insights):
+for room in (events, flags, insights):
     api.add_router(ENVIRONMENT, room)

@@ -1,4 +1,4 @@
-"""Axes and marks that all charts over time share: ticks in the environment's zone, changes as marks.
+"""What all charts over time share: ticks in the environment's zone, changes as marks.
 
 Plotly knows no time zones, so times are drawn in UTC while ticks and hover texts are written here:
 right on the days too when clocks change.

@@ -77,9 +77,7 @@ def _labels(result: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def ordered(
-    deltas: list[dict[str, Any]], findings: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def ordered(deltas: list[dict[str, Any]], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the table: found scopes first, then the whole, then by traffic; worse first inside.
 
     Shares of successful status codes and traffic are in the table last of their scope.

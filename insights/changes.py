@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from insights.models import Watch
+from releases.changes import as_json
 from releases.models import Change
 
 ORDER = {"worse": 0, "better": 1, "unknown": 2, "no_difference": 3}
@@ -44,20 +45,9 @@ def _rank(watch: Watch) -> tuple[int, int]:
 
 
 def change_json(one: Told) -> dict[str, Any]:
-    """A change as the contract lists it; findings is a number."""
-    change = one.change
+    """A change as the contract lists it, with what is known of its effect; findings is a number."""
     return {
-        "id": change.id,
-        "kind": change.kind,
-        "time": change.time.isoformat(),
-        "end_time": change.end_time.isoformat() if change.end_time else None,
-        "title": change.title,
-        "service": change.service or None,
-        "flag": change.flag or None,
-        "build_id": change.build_id or None,
-        "actor": change.actor or None,
-        "url": change.url or None,
-        "source": change.source,
+        **as_json(one.change),
         "verdict": one.verdict,
         "headline": one.headline or None,
         "findings": one.watch.findings_count if one.watch else 0,

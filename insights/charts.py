@@ -160,7 +160,8 @@ def _panel_end(lines: Sequence[Line], name: str, top: float) -> dict[str, Any]:
         text = _text(name, _last(getattr(line, name)))
         parts.append(f"{axes.plain(line.label, 20)} {text}" if len(lines) > 1 else text)
     text = " · ".join(parts) if len(lines) > 1 else f"{''.join(parts)}"
-    return axes.label(text, x=1, xanchor="right", y=top, yanchor="bottom")
+    name = "wide" if len(lines) > 1 else ""
+    return axes.label(text, name=name, x=1, xanchor="right", y=top, yanchor="bottom")
 
 
 def _names(
@@ -175,7 +176,7 @@ def _names(
             continue
         name = axes.plain(one.change.flag or one.change.build_id or one.change.title, 24)
         taken = at + 0.015 * len(name)
-        right = at > 0.8
+        right = at > 0.62
         notes.append(
             {
                 "text": f"{name}",
@@ -198,7 +199,7 @@ def _overview_summary(lines: Sequence[Line], told: Sequence[Told]) -> str:
     marks = "Squares are deploys, diamonds are flag changes, triangles are markers."
     if len(lines) > 1:
         names = words.joined([line.label for line in lines])
-        marks = f"One line a service: {names}, busiest darkest. {marks}"
+        marks = f"One line a service: {names}, busiest strongest. {marks}"
     coloured = sum(one.verdict in axes.TOLD for one in told)
     return f"{marks} Colour is the verdict." if coloured else marks
 
@@ -342,7 +343,7 @@ def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: dateti
         pairs = zip(line.times, getattr(line, name), strict=True)
         value = _middle([one for time, one in pairs if not mark or time >= mark])
         said.append(f"{_text(name, value)} with {line.label or 'no value'}")
-    since = "Since the change" if mark else "Usually"
+    since = "Since the change:" if mark else "Usually"
     return f"{since} {words.joined(said)} (medians of the points)."
 
 

@@ -1,4 +1,4 @@
-"""Two cohorts → pictures: latency distribution, status codes, how certainty grew. Pure functions."""
+"""Two cohorts → pictures: distribution, status codes, how certainty grew. Pure functions."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -291,7 +291,7 @@ def _ratio_axis(reach: float) -> dict[str, Any]:
         "type": "log",
         "range": [-ends, ends],
         "tickvals": ticks,
-        "ticktext": [words.ratio(tick) for tick in ticks],
+        "ticktext": [f"{tick:.3g}×" for tick in ticks],
     }
 
 

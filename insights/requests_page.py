@@ -102,9 +102,7 @@ def trace(environment_id: int, trace_id: int, around: datetime) -> list[Event]:
     return _events(environment_id, where, parameters, "time")
 
 
-def _events(
-    environment_id: int, where: str, parameters: dict[str, Any], order: str
-) -> list[Event]:
+def _events(environment_id: int, where: str, parameters: dict[str, Any], order: str) -> list[Event]:
     rows = run(
         Statement(
             f"""SELECT time, service, name, kind, entry, toString(trace) AS trace_text,

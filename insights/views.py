@@ -23,9 +23,10 @@ from web.pages import page
 PAGE = 50
 
 
-def _context(access: Access, **more: Any) -> dict[str, Any]:
+def _context(access: Access, section: str, **more: Any) -> dict[str, Any]:
     return {
         "access": access,
+        "section": section,
         "base": f"/{access.project.slug}/{access.environment.slug}",
         "zone": access.environment.zone,
         **more,
@@ -35,7 +36,7 @@ def _context(access: Access, **more: Any) -> dict[str, Any]:
 @require_GET
 def show_overview(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment)
-    context = _context(access)
+    context = _context(access, "overview")
     context["overview"] = overview(
         access.environment,
         timezone.now(),
@@ -43,9 +44,7 @@ def show_overview(request: HttpRequest, project: str, environment: str) -> HttpR
         service=request.GET.get("service", ""),
         base=context["base"],
     )
-    return page(
-        request, "insights/overview.html", context, fragment="insights/_overview.html"
-    )
+    return page(request, "insights/overview.html", context, fragment="insights/_overview.html")
 
 
 @require_GET
@@ -54,10 +53,8 @@ def show_change(
 ) -> HttpResponse:
     access = environment_for(request, project, environment)
     change = get_object_or_404(Change, environment=access.environment, id=change_id)
-    context = _context(access)
-    context["page"] = change_page(
-        access.environment, change, timezone.now(), base=context["base"]
-    )
+    context = _context(access, "timeline")
+    context["page"] = change_page(access.environment, change, timezone.now(), base=context["base"])
     return page(request, "insights/change.html", context, fragment="insights/_change.html")
 
 
@@ -66,17 +63,15 @@ def show_flags(request: HttpRequest, project: str, environment: str) -> HttpResp
     access = environment_for(request, project, environment)
     filters = {name: request.GET.get(name, "") for name in ("text", "verdict", "state")}
     rows = flag_rows(access.environment, timezone.now(), **filters)
-    context = _context(access, rows=rows, filters=filters, may_edit=access.can("editor"))
+    context = _context(access, "flags", rows=rows, filters=filters, may_edit=access.can("editor"))
     return page(request, "insights/flags.html", context, fragment="insights/_flags.html")
 
 
 @require_GET
 def show_flag(request: HttpRequest, project: str, environment: str, key: str) -> HttpResponse:
     access = environment_for(request, project, environment)
-    context = _context(access, may_edit=access.can("editor"))
-    context["page"] = flag_page(
-        access.environment, key, timezone.now(), base=context["base"]
-    )
+    context = _context(access, "flags", may_edit=access.can("editor"))
+    context["page"] = flag_page(access.environment, key, timezone.now(), base=context["base"])
     if context["page"] is None:
         raise Http404(f"There is no flag {key} in {environment}.")
     return page(request, "insights/flag.html", context, fragment="insights/_flag.html")
@@ -85,9 +80,7 @@ def show_flag(request: HttpRequest, project: str, environment: str, key: str) ->
 @require_GET
 def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment)
-    filters = {
-        name: request.GET.get(name, "") for name in ("kind", "service", "verdict", "text")
-    }
+    filters = {name: request.GET.get(name, "") for name in ("kind", "service", "verdict", "text")}
     before = request.GET.get("before", "")
     found = timeline(
         access.environment.id,
@@ -106,6 +99,7 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
     )
     context = _context(
         access,
+        "timeline",
         told=shown,
         filters=filters,
         services=list(services),
@@ -128,6 +122,7 @@ def show_requests(request: HttpRequest, project: str, environment: str) -> HttpR
     found = requests_page.requests(access.environment.id, asked)
     context = _context(
         access,
+        "timeline",
         rows=found,
         asked=asked,
         filters=_filters(request),
@@ -190,9 +185,7 @@ def _older(request: HttpRequest, found: list[requests_page.Event]) -> str:
 
 
 @require_GET
-def show_trace(
-    request: HttpRequest, project: str, environment: str, trace_id: str
-) -> HttpResponse:
+def show_trace(request: HttpRequest, project: str, environment: str, trace_id: str) -> HttpResponse:
     access = environment_for(request, project, environment)
     around = parse_datetime(request.GET.get("at", "").replace(" ", "+")) or timezone.now()
     try:
@@ -202,12 +195,14 @@ def show_trace(
     found = requests_page.trace(access.environment.id, number, around)
     if not found:
         raise Http404("No event of this trace is stored.")
-    return page(request, "insights/trace.html", _context(access, events=found, trace=trace_id))
+    return page(
+        request, "insights/trace.html", _context(access, "timeline", events=found, trace=trace_id)
+    )
 
 
 @require_GET
 def show_data(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment)
     since = timezone.now() - timedelta(hours=24)
-    context = _context(access, overview=data_overview(access.environment.id, since))
+    context = _context(access, "data", overview=data_overview(access.environment.id, since))
     return page(request, "insights/data.html", context, fragment="insights/_data.html")

@@ -1,5 +1,10 @@
-"""Where the pages of this room live."""
+"""Where changes are posted."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from releases.views import post_deploy, post_marker
+
+urlpatterns = [
+    path("api/v1/deploys", post_deploy),
+    path("api/v1/markers", post_marker),
+]

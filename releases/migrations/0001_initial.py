@@ -6,38 +6,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
+        ("projects", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Change',
+            name="Change",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('deploy', 'Deploy'), ('flag', 'Flag change'), ('marker', 'Marker')], max_length=6)),
-                ('marker_kind', models.CharField(blank=True, max_length=40)),
-                ('time', models.DateTimeField()),
-                ('end_time', models.DateTimeField(blank=True, null=True)),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('title', models.CharField(max_length=300)),
-                ('service', models.CharField(blank=True, max_length=200)),
-                ('flag', models.CharField(blank=True, max_length=200)),
-                ('build_id', models.CharField(blank=True, max_length=200)),
-                ('actor', models.CharField(blank=True, max_length=254)),
-                ('url', models.URLField(blank=True, max_length=2000)),
-                ('source', models.CharField(default='api', max_length=20)),
-                ('external_id', models.CharField(blank=True, max_length=200)),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.environment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("deploy", "Deploy"),
+                            ("flag", "Flag change"),
+                            ("marker", "Marker"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("marker_kind", models.CharField(blank=True, max_length=40)),
+                ("time", models.DateTimeField()),
+                ("end_time", models.DateTimeField(blank=True, null=True)),
+                (
+                    "recorded_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("service", models.CharField(blank=True, max_length=200)),
+                ("flag", models.CharField(blank=True, max_length=200)),
+                ("build_id", models.CharField(blank=True, max_length=200)),
+                ("actor", models.CharField(blank=True, max_length=254)),
+                ("url", models.URLField(blank=True, max_length=2000)),
+                ("source", models.CharField(default="api", max_length=20)),
+                ("external_id", models.CharField(blank=True, max_length=200)),
+                ("details", models.JSONField(blank=True, default=dict)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="projects.environment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-time', '-id'],
-                'indexes': [models.Index(fields=['environment', '-time', '-id'], name='timeline'), models.Index(fields=['environment', 'service', 'build_id'], name='change_by_build')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('environment', 'kind', 'external_id'), name='change_counts_once')],
+                "ordering": ["-time", "-id"],
+                "indexes": [
+                    models.Index(fields=["environment", "-time", "-id"], name="timeline"),
+                    models.Index(
+                        fields=["environment", "service", "build_id"], name="change_by_build"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("external_id", ""), _negated=True),
+                        fields=("environment", "kind", "external_id"),
+                        name="change_counts_once",
+                    )
+                ],
             },
         ),
     ]

@@ -52,7 +52,7 @@ class AcceptForm(forms.Form):
         return password
 
 
-class ProjectForm(forms.ModelForm[Project]):
+class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when running
     class Meta:
         model = Project
         fields = ("name", "slug")
@@ -69,7 +69,7 @@ def _zones() -> list[tuple[str, str]]:
     return [(zone, zone) for zone in sorted(available_timezones())]
 
 
-class EnvironmentForm(forms.ModelForm[Environment]):
+class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when running
     timezone = forms.ChoiceField(
         label="Time zone",
         choices=_zones,
@@ -143,7 +143,7 @@ class KeyForm(forms.Form):
         return found
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when running
     class Meta:
         model = User
         fields = ("name",)

@@ -32,7 +32,19 @@ IDLE_S = 120
 WATCH_S = 0.25
 STOP_S = 5.0
 # The statuses ClickHouse itself gives; every other error of the engine is a 500.
-STATUS = {60: 404, 81: 404, 62: 400, 47: 400, 46: 400, 27: 400, 36: 400, 43: 400, 53: 400, 115: 400}
+STATUS = {
+    60: 404,
+    81: 404,
+    62: 400,
+    47: 400,
+    46: 400,
+    26: 400,
+    27: 400,
+    36: 400,
+    43: 400,
+    53: 400,
+    115: 400,
+}
 
 
 class Running:

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import chdb
 
@@ -52,7 +53,7 @@ class Lane:
     """One connection, lent to one statement at a time."""
 
     def __init__(self, folder: str) -> None:
-        self._connection = chdb.connect(folder)
+        self._connection: Any = chdb.connect(folder)  # type: ignore[no-untyped-call]
 
     def _say(self, sql: str) -> None:
         try:

@@ -77,7 +77,7 @@ class Layout:
             return str(inside)
         if before and (folder := Path(before)).is_dir() and folder.owner() == inside.parent.owner():
             return before
-        return tempfile.mkdtemp(prefix="flipscope-", dir="/tmp")  # noqa: S108 a short path is the point
+        return tempfile.mkdtemp(prefix="flipscope-", dir="/tmp")
 
     def tail(self, name: str, lines: int = 15) -> str:
         """The last lines of a part's log."""

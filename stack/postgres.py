@@ -124,7 +124,7 @@ def _socket_folder(sockets: Path, how: _As, layout: Layout) -> Path:
         folder = Path(remembered.read_text())
         if folder.is_dir():
             return folder
-    folder = Path(tempfile.mkdtemp(prefix="flipscope-", dir="/tmp"))  # noqa: S108 a short path
+    folder = Path(tempfile.mkdtemp(prefix="flipscope-", dir="/tmp"))
     _own(folder, how)
     remembered.write_text(str(folder))
     return folder

@@ -1,6 +1,7 @@
 """The whole stack, from an empty folder to `ready`, and back to nothing."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -40,6 +41,10 @@ class Part:
     answers: Callable[[], bool]
 
 
+def _nothing() -> None:
+    """Where the database is not ours there is nothing to prepare."""
+
+
 class Stack:
     """One data folder's processes."""
 
@@ -49,10 +54,10 @@ class Stack:
         self._say = say
         self._supervisor: Supervisor | None = None
         self._noted: dict[str, int] = {}
-        self._prepare = lambda: None
+        self._prepare: Callable[[], None] = _nothing
 
     def start(self) -> None:
-        """Everything up, in order; raises StackError with what to know when a part does not come."""
+        """Everything up, in order; StackError says why a part does not come."""
         shown = "127.0.0.1" if self._wanted.host in ("0.0.0.0", "::") else self._wanted.host  # noqa: S104
         self.url = f"http://{shown}:{self._wanted.port}"
         if ended := survivors.end(self._layout):
@@ -122,8 +127,6 @@ class Stack:
         }
 
     def _write_addresses(self, addresses: dict[str, str]) -> None:
-        import json
-
         write_private(self._layout.stack, json.dumps(addresses | self._wanted.given, indent=1))
 
     def _supervise(self) -> None:

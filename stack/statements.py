@@ -103,9 +103,9 @@ def _form(body: bytes, content_type: str) -> dict[str, str]:
     if not message.is_multipart():
         raise BadRequest(400, "the form can't be read")
     values = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined]
+    for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if isinstance(name, str):
-            content = part.get_payload(decode=True) or b""
-            values[name] = content.decode("utf-8", "replace")
+            content = part.get_payload(decode=True)
+            values[name] = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
     return values

@@ -20,6 +20,7 @@ START_S = 20
 # Beyond the longest stop of a program, as the groups stop one after another.
 STOP_S = 40
 PR_SET_PDEATHSIG = 1
+WITHOUT_WAITING = False
 
 
 def _escaped(text: str) -> str:
@@ -101,7 +102,7 @@ class Supervisor:
             stdout=(layout.logs / "supervisor.out.log").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches `up`, which stops the parts in order
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 `up` has one thread when it starts this
+            preexec_fn=_end_with_parent,
         )
         deadline = time.monotonic() + START_S
         while not self._answers():
@@ -137,7 +138,7 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a program; to start one that runs already is no error."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self._call("startProcess", name, False)
+            self._call("startProcess", name, WITHOUT_WAITING)
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Each program's statename, pid and spawnerr; empty while supervisor does not answer."""

@@ -5,21 +5,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from stack.layout import Layout, write_private
 
 WAIT_S = 5.0
+_PROC = Path("/proc")
 MARK = "FLIPSCOPE_UP_FOLDER"
 
 
 def started(pid: int) -> str:
     """When a process began, as the system says it; empty when there is none."""
-    if sys.platform == "linux":
+    if (_PROC / "self").exists():
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            stat = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             return ""
         return "" if stat[0] == "Z" else stat[19]
@@ -80,7 +80,7 @@ def _marked(layout: Layout) -> dict[int, tuple[str, str]]:
     """Where /proc tells: those born after the last note, and children of children."""
     mark = f"{MARK}={layout.data}".encode()
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
+    for folder in _PROC.glob("[0-9]*"):
         pid = int(folder.name)
         if pid == os.getpid():
             continue

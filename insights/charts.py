@@ -179,7 +179,8 @@ def _names(
         right = at > 0.62
         notes.append(
             {
-                "text": f"{name}",
+                "name": "wide",
+                "text": name,
                 "showarrow": False,
                 "xref": "x",
                 "yref": "y4",
@@ -217,11 +218,10 @@ def _rows(lines: Sequence[Line], zone: tzinfo) -> tuple[tuple[str, ...], ...]:
         return ()
     rows = []
     for place, time in enumerate(lines[0].times):
-        row = [axes.time_text(time, zone)]
-        for line in lines:
-            for name in ("per_second", "error_rate", "p95_ms"):
-                row.append(_text(name, getattr(line, name)[place]))
-        rows.append(tuple(row))
+        values = [
+            _text(name, getattr(line, name)[place]) for line in lines for _, name, _ in PANELS
+        ]
+        rows.append((axes.time_text(time, zone), *values))
     return tuple(rows)
 
 

@@ -51,6 +51,9 @@
     if (!source || !plot || !window.Plotly) return;
     document.body.append(probe);
     const { data, layout } = resolve(JSON.parse(source.textContent));
+    if (plot.clientWidth < 480) { // a phone has no room for them; the list beside has them
+      layout.annotations = layout.annotations?.filter(({ name }) => name !== "wide");
+    }
     Plotly.react(plot, data, { ...layout, template: template(), autosize: true }, CONFIG);
     probe.remove();
     if (!plot.dataset.drawn) {

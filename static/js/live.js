@@ -26,6 +26,7 @@
     failures = event.detail.successful ? 0 : failures + 1;
     if (!failures) {
       for (const one of document.querySelectorAll("[data-updated]")) seen.delete(one);
+      document.querySelector("#messages [data-error]")?.remove();
     }
     tick();
   });

@@ -1,0 +1,142 @@
+"""Pictures are checked by Plotly's own schema, and say the same as their sentences and tables."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import plotly.graph_objects as go
+import pytest
+
+from insights import axes, charts
+from insights.changes import Told
+from insights.models import Watch
+from insights.series import Line
+from releases.models import Change
+from web.charts import Chart
+
+ZONE = ZoneInfo("America/New_York")
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+SINCE = NOW - timedelta(hours=6)
+BASE = "/acme/production"
+CURVE: dict[str, Any] = {
+    "scope": {"route": "/export"},
+    "ms": [math.exp(step / 10) for step in range(30, 90)],
+    "below": [
+        [min(1.0, max(0.0, (step - 35) / 30)) for step in range(30, 90)],
+        [min(1.0, max(0.0, (step - 45) / 30)) for step in range(30, 90)],
+    ],
+    "statuses": [{"200": 0.996, "500": 0.004}, {"200": 0.895, "402": 0.101, "500": 0.004}],
+}
+
+
+def line(label: str, *, p95_ms: float = 180.0) -> Line:
+    times = tuple(SINCE + timedelta(minutes=5 * step) for step in range(72))
+    return Line(
+        label=label,
+        times=times,
+        per_second=(12.5,) * 72,
+        error_rate=(None, *(0.0043,) * 71),
+        p50_ms=(90.0,) * 72,
+        p95_ms=(p95_ms,) * 72,
+        events=12.5 * 21_600,
+        step_s=300,
+    )
+
+
+def change(kind: str, minutes: int, verdict: str | None, title: str = "a change") -> Told:
+    made = Change(id=minutes, kind=kind, title=title, time=NOW - timedelta(minutes=minutes))
+    watch = Watch(verdict=verdict, looks=3, started_at=made.time) if verdict else None
+    return Told(made, watch)
+
+
+TOLD = [
+    change("flag", 40, "worse", "<b>FLAG</b> & co"),
+    change("deploy", 90, "no_difference"),
+    change("marker", 200, None),
+]
+
+
+def overview(lines: list[Line]) -> Chart:
+    return charts.overview(lines, TOLD, since=SINCE, until=NOW, now=NOW, zone=ZONE, base=BASE)
+
+
+def over_time(lines: list[Line], mark: datetime | None = None) -> Chart:
+    return charts.over_time(
+        lines, TOLD, id="x", title="p95", measure="p95", since=SINCE, until=NOW, zone=ZONE,
+        base=BASE, mark=mark, baseline="off", verdict="worse",
+    )  # fmt: skip
+
+
+def history(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": (SINCE + timedelta(minutes=step)).isoformat(),
+            "measure": "latency_p95",
+            "scope": {"route": "/export"},
+            "value": 3.0,
+            "interval": [3 - 2 / (step + 1), 3 + 2 / (step + 1)],
+            "verdict": "worse",
+        }
+        for step in range(count)
+    ]
+
+
+DRAWN = {
+    "overview": overview([line("shop"), line("catalog")]),
+    "overview of one service": overview([line("shop")]),
+    "overview of nothing": overview([]),
+    "over time": over_time([line("off"), line("on", p95_ms=560)]),
+    "before and after": over_time([line("")], NOW - timedelta(hours=1)),
+    "distribution": charts.distribution(CURVE, ("off", "on"), id="d", verdict="worse"),
+    "statuses": charts.statuses(CURVE, ("off", "on"), id="s", verdicts={"402": "worse"}),
+    "certainty": charts.certainty(history(20), id="c", zone=ZONE),
+    "certainty of nothing": charts.certainty([], id="c", zone=ZONE),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_plotly_accepts_the_figure_and_json_can_carry_it(name: str) -> None:
+    text = json.dumps(DRAWN[name].figure, allow_nan=False)
+    go.Figure(json.loads(re.sub(r'"@[a-z-]+(?:/\d+)?"', '"#123456"', text)))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_picture_has_a_sentence_and_a_table_as_wide_as_its_head(name: str) -> None:
+    chart = DRAWN[name]
+    assert chart.summary.endswith(".")
+    assert all(len(row) == len(chart.columns) for row in chart.rows)
+
+
+def test_a_mark_leads_to_its_change_and_its_name_cannot_become_markup() -> None:
+    flags = next(trace for trace in DRAWN["overview"].figure["data"] if trace.get("y") == ["Flags"])
+    assert flags["customdata"] == ["/acme/production/changes/40"]
+    assert flags["marker"]["symbol"] == ["diamond"]
+    assert flags["marker"]["color"] == ["@worse"]
+    assert "&lt;b&gt;FLAG" in flags["text"][0]
+
+
+def test_only_verdicts_have_a_colour() -> None:
+    off, on = DRAWN["over time"].figure["data"][:2]
+    assert off["line"] == {"color": "@baseline", "width": 1.7, "dash": "dash"}
+    assert on["line"]["color"] == "@worse"
+
+
+def test_sentences_and_tables_say_the_numbers_of_the_picture() -> None:
+    assert DRAWN["distribution"].summary.startswith("Half of requests took under ")
+    assert DRAWN["statuses"].summary == "402 never occurs with off; with on it is 10.1%."
+    assert ("402", "0%", "10.1%") in DRAWN["statuses"].rows
+    assert DRAWN["overview of one service"].rows[1] == (
+        "24 Nov 03:05:00", "12.5 /s", "0.43%", "180 ms",
+    )  # fmt: skip
+
+
+def test_ticks_stand_at_round_local_times_when_clocks_change() -> None:
+    since = datetime(2026, 10, 31, 22, 0, tzinfo=UTC)
+    found = axes.ticks(since, since + timedelta(hours=18), ZONE)
+    places = dict(zip(found["ticktext"], found["tickvals"], strict=True))
+    assert places["21:00"] == "2026-11-01T01:00:00"  # summer time still
+    assert places["09:00"] == "2026-11-01T14:00:00"  # an hour further from UTC
+    assert any("1 Nov" in text for text in places)

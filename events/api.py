@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Body, Router
+from ninja import Body, Path, Router
 
 from events.query.answer import answer
 from events.query.spec import QueryError
@@ -17,7 +17,7 @@ router = Router(tags=["events"])
 
 @router.post("/query", summary="Ask the events; the specification is Honeycomb's")
 def query(
-    request: HttpRequest, project: str, environment: str, spec: Body[dict[str, Any]]
+    request: HttpRequest, project: Path[str], environment: Path[str], spec: Body[dict[str, Any]]
 ) -> dict[str, Any]:
     """Every aggregate is weighted by the events' sample rates; a flag is the column flags.KEY."""
     found = api_environment(request, project, environment)

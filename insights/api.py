@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Query, Router, Schema
+from ninja import Path, Query, Router, Schema
 
 from insights import asked
 from insights.changes import change_json, told
@@ -30,7 +30,7 @@ class ChangesQuery(Schema):
 
 @router.get("/changes", summary="The timeline, newest first")
 def list_changes(
-    request: HttpRequest, project: str, environment: str, query: Query[ChangesQuery]
+    request: HttpRequest, project: Path[str], environment: Path[str], query: Query[ChangesQuery]
 ) -> dict[str, Any]:
     place = api_environment(request, project, environment)
     kinds = tuple(query.kind.split(",")) if query.kind else ()
@@ -60,7 +60,7 @@ def list_changes(
 
 @router.get("/changes/{change_id}", summary="One change with its findings and deltas")
 def one_change(
-    request: HttpRequest, project: str, environment: str, change_id: int
+    request: HttpRequest, project: Path[str], environment: Path[str], change_id: int
 ) -> dict[str, Any]:
     place = api_environment(request, project, environment)
     change = Change.objects.filter(environment=place, id=change_id).first()
@@ -85,7 +85,7 @@ class ComparisonQuery(Schema):
 
 @router.get("/comparisons", summary="Two variants of a flag, or two builds, side by side")
 def compare(
-    request: HttpRequest, project: str, environment: str, query: Query[ComparisonQuery]
+    request: HttpRequest, project: Path[str], environment: Path[str], query: Query[ComparisonQuery]
 ) -> dict[str, Any]:
     place = api_environment(request, project, environment)
     return asked.compared(

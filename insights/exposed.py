@@ -42,7 +42,7 @@ def seen(
                 FROM (SELECT trace, arrayJoin(pairs) AS pair FROM exposures
                       WHERE environment = {{environment:UInt32}} {only}
                         AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - 3600
-                        AND hour <= {{until:DateTime64(6, 'UTC')}} + 3600)
+                        AND hour <= {{until:DateTime64(6, 'UTC')}} + 3600) AS asked
                 INNER JOIN (SELECT trace FROM events
                       WHERE environment = {{environment:UInt32}} AND entry
                         AND time >= {{since:DateTime64(6, 'UTC')}}

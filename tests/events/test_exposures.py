@@ -15,6 +15,7 @@ def seen(*, attributes: dict[str, Any] | None = None, **more: Any) -> list[tuple
     return [(one.flag, one.variant, one.reason) for one in decoded.exposures]
 
 
+BOOLEAN: dict[str, Any] = {"feature_flag.variant": True}
 REASON = "feature_flag.result.reason"
 
 
@@ -29,7 +30,7 @@ REASON = "feature_flag.result.reason"
         ),
         (otlp.evaluation("F", "on", **{REASON: "CACHED"}), ("F", "on", "cached")),
         (otlp.evaluation("F", None, **{"error.type": "flag_not_found"}), ("F", "", "error")),
-        (otlp.evaluation("F", None, **{"feature_flag.variant": True}), ("F", "on", "")),
+        (otlp.evaluation("F", None, **BOOLEAN), ("F", "on", "")),
     ],
 )  # fmt: skip
 def test_a_span_event_tells_of_an_evaluation(

@@ -340,8 +340,8 @@ def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: dateti
         )
     said = []
     for line in lines:
-        pairs = zip(line.times, getattr(line, name), strict=True)
-        value = _middle([one for time, one in pairs if not mark or time >= mark])
+        points = zip(line.times, getattr(line, name), strict=True)
+        value = _middle([one for time, one in points if not mark or time >= mark])
         said.append(f"{_text(name, value)} with {line.label or 'no value'}")
     since = "Since the change:" if mark else "Usually"
     return f"{since} {words.joined(said)} (medians of the points)."

@@ -219,7 +219,9 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
         for one in history
         if one.get("interval") and one.get("value") is not None
     ]
-    last = looks[-1][3] if looks else {"measure": "", "verdict": "unknown", "scope": {}}
+    last: Mapping[str, Any] = (
+        looks[-1][3] if looks else {"measure": "", "verdict": "unknown", "scope": {}}
+    )
     share = words.is_share(last["measure"]) and (not looks or looks[-1][1] < 1)
     looks = [one for one in looks if one[3]["measure"] == last["measure"]]
     colour = axes.COLOURS.get(last["verdict"], "@unknown")

@@ -12,5 +12,7 @@ class Request(HttpRequest):
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a piece of the page, not for a page it navigates to or restores."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    if not htmx:  # also false where the request does not come from htmx
+        return False
+    return not htmx.boosted and not htmx.history_restore_request

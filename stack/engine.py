@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from stack.lanes import Answer, Busy, EngineError, Lanes
-from stack.statements import BadRequest, Request, understood
+from stack.statements import BadRequest, Request, understood, unpacked
 
 MOST_BODY = 256 * 1024**2
 MOST_CONNECTIONS = 256
@@ -127,6 +127,8 @@ class Visit(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "flipscope-engine"
     timeout = IDLE_S
+    wbufsize = 64 * 1024  # head and body in one packet
+    disable_nagle_algorithm = True
     server: Door
 
     def log_message(self, *_args: Any) -> None:
@@ -194,14 +196,13 @@ class Visit(BaseHTTPRequestHandler):
         return hmac.compare_digest(given.encode(), self.server.secret)
 
     def _body(self) -> bytes:
-        if packing := self.headers.get("Content-Encoding"):
-            raise BadRequest(415, f"bodies packed with {packing} are not read here")
+        packing = self.headers.get("Content-Encoding", "")
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            return self._chunks()
+            return unpacked(self._chunks(), packing, MOST_BODY)
         size = _size(self.headers.get("Content-Length") or "0", 10)
         if size > MOST_BODY:
             raise BadRequest(413, f"a body may have {MOST_BODY} bytes")
-        return self._exactly(size)
+        return unpacked(self._exactly(size), packing, MOST_BODY)
 
     def _chunks(self) -> bytes:
         chunks, total = [], 0

@@ -6,6 +6,7 @@ or a `SELECT 1` needs: some lanes are kept for those.
 
 import contextlib
 import itertools
+import os
 import queue
 import re
 import threading
@@ -20,7 +21,12 @@ QUICK_LANES = 3
 MOST_WAITING = 128
 WAIT_S = 30.0
 # A statement that says nothing of its own is still bounded.
-DEFAULTS = {"max_execution_time": "60", "max_result_bytes": str(1024**3)}
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+DEFAULTS = {
+    "max_execution_time": "60",
+    "max_result_bytes": str(1024**3),
+    "max_memory_usage": str(_MEMORY // 2),
+}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CODE = re.compile(r"Code: (\d+)")
 

@@ -1,10 +1,14 @@
 """What an HTTP request asks of the engine: statement, parameters, settings, rows to insert."""
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
+
+import lz4.frame  # type: ignore[import-untyped]
+import zstandard
 
 from stack.lanes import DEFAULTS
 
@@ -65,7 +69,9 @@ def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Reques
     settings = {
         name: value
         for name, value in values.items()
-        if name not in OF_THE_CONNECTION and not name.startswith("param_")
+        if name not in OF_THE_CONNECTION
+        and not name.startswith("param_")
+        and not (name in DEFAULTS and value.strip("0.") == "")  # 0 would mean without a limit
     }
     statement = values.get("query", "").encode()
     whole = statement + b"\n" + body if statement and body else statement or body
@@ -86,6 +92,30 @@ def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Reques
     }
     shape = values.get("default_format", "TabSeparated")
     return Request(sql, shape, parameters, {**DEFAULTS, **settings}, None, quick=_quick(sql))
+
+
+def unpacked(body: bytes, packing: str, most: int) -> bytes:
+    """The body as it was before it was packed, which may have `most` bytes."""
+    packing = packing.lower()
+    try:
+        if packing in ("", "identity"):
+            data = body
+        elif packing in ("gzip", "deflate"):
+            data = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, most + 1)
+        elif packing == "zstd":
+            with zstandard.ZstdDecompressor().stream_reader(
+                body, read_across_frames=True
+            ) as reader:
+                data = reader.read(most + 1)
+        elif packing == "lz4":
+            data = lz4.frame.LZ4FrameDecompressor().decompress(body, most + 1)
+        else:
+            raise BadRequest(415, f"bodies packed with {packing} are not read here")
+    except (zlib.error, zstandard.ZstdError, RuntimeError) as error:
+        raise BadRequest(400, f"the body is not {packing}: {error}") from error
+    if len(data) > most:
+        raise BadRequest(413, f"an unpacked body may have {most} bytes")
+    return data
 
 
 def _quick(sql: str) -> bool:

@@ -60,7 +60,10 @@ class Up:
 
     def pids(self) -> dict[str, int]:
         """The processes it has written down."""
-        noted: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        try:
+            noted: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        except FileNotFoundError:  # between the end of the old ones and the start of the new
+            return {}
         return {name: int(entry[0]) for name, entry in noted.items()}
 
     def stop(self) -> int:

@@ -71,6 +71,29 @@ def test_the_same_token_inserts_once(door: Client, table: str) -> None:
     assert door.query(f"SELECT a, b FROM {table} ORDER BY a").result_rows == [(1, "x"), (2, "é")]
 
 
+@pytest.mark.parametrize("packing", ["lz4", "zstd", "gzip"])
+def test_a_packed_insert_is_unpacked(table: str, packing: str) -> None:
+    with clickhouse_connect.get_client(dsn=settings.EVENTS_URL, compress=packing) as client:
+        client.insert(table, [[1, "x" * 1000]] * 100, ["a", "b"])
+        assert client.query(f"SELECT count(), max(b) FROM {table}").result_rows == [
+            (100, "x" * 1000)
+        ]
+
+
+def test_a_small_statement_answers_at_once(door: Client) -> None:
+    door.command("SELECT 1")
+    began = time.monotonic()
+    for _ in range(20):
+        door.command("SELECT 1")
+    assert time.monotonic() - began < 0.6
+
+
+@pytest.mark.parametrize("setting", ["max_execution_time", "max_memory_usage"])
+def test_a_limit_cannot_be_taken_away(door: Client, setting: str) -> None:
+    answer = door.query(f"SELECT toUInt64(getSetting('{setting}'))", settings={setting: 0})
+    assert answer.result_rows[0][0] > 0
+
+
 def test_a_broken_row_stores_none_of_its_batch(door: Client, table: str) -> None:
     with pytest.raises(DatabaseError) as caught:
         door.raw_insert(table, ["a", "b"], insert_block='[1,"x"]\n[2,', fmt="JSONCompactEachRow")
@@ -122,7 +145,10 @@ def test_a_short_read_and_an_insert_pass_slow_queries(door: Client, table: str) 
 def test_a_query_whose_client_left_is_ended(door: Client) -> None:
     address = urlsplit(settings.EVENTS_URL)
     name = b64encode(f"{address.username}:{address.password}".encode()).decode()
-    running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%processes%'"
+    running = (
+        "SELECT count() FROM system.processes "
+        "WHERE query LIKE '%1000000000000%' AND query NOT LIKE '%processes%'"
+    )
     with socket.create_connection((address.hostname or "", address.port or 0)) as client:
         client.sendall(
             f"POST / HTTP/1.1\r\nHost: door\r\nAuthorization: Basic {name}\r\n"

@@ -4,10 +4,11 @@ An outsider gets 404, as if the project did not exist; a member whose role is to
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Manager, Model, QuerySet
 from django.http import Http404, HttpRequest
 from ninja.security import HttpBearer
 
@@ -76,6 +77,17 @@ def environment_for(
         raise Http404(f"There is no environment {environment_slug} in this project.")
     environment.project = found.project
     return Access(found.user, found.project, Role(found.role), environment)
+
+
+Row = TypeVar("Row", bound=Model)
+
+
+def one_of(rows: QuerySet[Row] | Manager[Row], word: str, **lookup: Any) -> Row:
+    """The row of this project that an address names. Raises Http404 in words for people."""
+    found = rows.filter(**lookup).first()
+    if found is None:
+        raise Http404(f"There is no such {word} in this project.")
+    return found
 
 
 class ApiToken(HttpBearer):

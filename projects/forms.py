@@ -11,22 +11,31 @@ from projects.models import SLUG, Environment, Key, Project, Role, User, validat
 from projects.reserved import is_reserved
 
 
+class AuditFilterForm(forms.Form):
+    """Parts of words to look for; forms refuse NUL, which the database would choke on."""
+
+    actor = forms.CharField(max_length=254, required=False)
+    action = forms.CharField(max_length=64, required=False)
+
+
 class SignInForm(forms.Form):
     email = forms.EmailField(
         label="E-mail",
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
+    user: User
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
         email, password = found.get("email"), found.get("password")
         if email and password:
-            self.user = authenticate(username=email.lower(), password=password)
-            if self.user is None:
+            user = authenticate(username=email.lower(), password=password)
+            if not isinstance(user, User):
                 raise forms.ValidationError("That e-mail address and password do not match.")
+            self.user = user
         return found
 
 
@@ -34,8 +43,9 @@ class AcceptForm(forms.Form):
     """A newcomer's own account; somebody signed in accepts without it."""
 
     name = forms.CharField(max_length=100, required=False)
-    email = forms.EmailField(label="E-mail")
+    email = forms.EmailField(label="E-mail", max_length=254)
     password = forms.CharField(
+        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="At least 10 characters.",
     )
@@ -104,7 +114,7 @@ class NewEnvironmentForm(EnvironmentForm):
 
 class InvitationForm(forms.Form):
     email = forms.EmailField(
-        label="E-mail", required=False, help_text="Only as a note of who it is for."
+        label="E-mail", max_length=254, required=False, help_text="Only as a note of who it is for."
     )
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 
@@ -146,4 +156,4 @@ class KeyForm(forms.Form):
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when running
     class Meta:
         model = User
-        fields = ("name",)
+        fields = ("name", "theme")

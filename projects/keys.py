@@ -12,12 +12,14 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from projects.models import Environment, Key, Project
+from web.errors import StoreAway
 
 log = logging.getLogger("flipscope.projects")
 
@@ -95,7 +97,7 @@ def find(secret: str, *, kinds: tuple[str, ...]) -> KeyHolder | None:
     now = time.monotonic()
     known = _known.get(digest)
     if known is None or known[0] < now:
-        known = (now + REMEMBERED_S, _look_up(digest))
+        known = (now + REMEMBERED_S, _look_up_or_recall(digest, known))
         with _lock:
             if len(_known) >= REMEMBERED:
                 _known.clear()
@@ -105,6 +107,19 @@ def find(secret: str, *, kinds: tuple[str, ...]) -> KeyHolder | None:
         return None
     touch(holder.key_id)
     return holder
+
+
+def _look_up_or_recall(
+    digest: str, known: tuple[float, KeyHolder | None] | None
+) -> KeyHolder | None:
+    """While the database is away a key that was good stays good; of others nothing can be said."""
+    try:
+        return _look_up(digest)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("key.recalled", extra={"known": known is not None})
+        if known is not None and known[1] is not None:
+            return known[1]
+        raise StoreAway("The database does not answer right now. Try again in a moment.") from error
 
 
 def forget() -> None:
@@ -147,7 +162,7 @@ def touch(key_id: int) -> None:
         Key.objects.filter(
             Q(last_used_at=None) | Q(last_used_at__lt=at - TOUCHED_EVERY), id=key_id
         ).update(last_used_at=at)
-    except DatabaseError:
+    except AnyDatabaseError:
         log.warning("key.touch_failed", extra={"key_id": key_id})
 
 

@@ -4,17 +4,36 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from projects import audit
-from projects.models import Invitation, Membership, Project, Role, User
+from projects.models import Environment, Invitation, Membership, Project, Role, User
 from web.errors import ApiError
 
 VALID_FOR = timedelta(days=7)
+FIRST_ENVIRONMENTS = ("production", "staging")
 
 
 def _hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+@transaction.atomic
+def found(project: Project, user: User) -> Project:
+    """A new project with its first environments and its admin."""
+    project.save()
+    Membership.objects.create(project=project, user=user, role=Role.ADMIN)
+    for slug in FIRST_ENVIRONMENTS:
+        Environment.objects.create(project=project, slug=slug, name=slug.title())
+    audit.record(
+        project=project,
+        actor=user.email,
+        action="project.created",
+        object_type="project",
+        object_id=project.slug,
+    )
+    return project
 
 
 def invite(
@@ -43,21 +62,24 @@ def invite(
 
 def open_invitation(token: str, now: datetime) -> Invitation | None:
     """The invitation of a token that can still be used."""
-    return (
-        Invitation.objects.select_related("project")
-        .filter(token_hash=_hashed(token), accepted_at=None, revoked_at=None, expires_at__gt=now)
-        .first()
-    )
+    return _open(now).select_related("project").filter(token_hash=_hashed(token)).first()
+
+
+def pending(project: Project, now: datetime) -> QuerySet[Invitation]:
+    """Invitations that somebody may still accept, newest first."""
+    return _open(now).filter(project=project).order_by("-created_at")
+
+
+def _open(now: datetime) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
 
 
 @transaction.atomic
 def accept(invitation: Invitation, user: User, now: datetime) -> Membership:
     """Joins once; whoever is a member already keeps the higher role."""
-    taken = Invitation.objects.filter(id=invitation.id, accepted_at=None).update(
-        accepted_at=now, accepted_by=user.email
-    )
+    taken = _open(now).filter(id=invitation.id).update(accepted_at=now, accepted_by=user.email)
     if not taken:
-        raise ApiError(409, "conflict", "This invitation has been used already.")
+        raise ApiError(409, "conflict", "This invitation does not work any more.")
     membership, created = Membership.objects.get_or_create(
         project=invitation.project, user=user, defaults={"role": invitation.role}
     )
@@ -73,6 +95,20 @@ def accept(invitation: Invitation, user: User, now: datetime) -> Membership:
         after={"role": membership.role, "invited_by": invitation.created_by},
     )
     return membership
+
+
+@transaction.atomic
+def accept_anew(
+    invitation: Invitation, *, name: str, email: str, password: str, now: datetime
+) -> User:
+    """Makes an account and joins with it: both or neither."""
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name)
+    except IntegrityError:
+        raise ApiError(409, "conflict", "This address has an account by now: sign in.") from None
+    accept(invitation, user, now)
+    return user
 
 
 @transaction.atomic

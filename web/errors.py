@@ -6,9 +6,10 @@ The one place where an exception becomes a status. Every error body of an API is
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from ninja import NinjaAPI
@@ -102,7 +103,10 @@ class ErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405:
+            return _only(request, response)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, ApiError):
@@ -116,11 +120,37 @@ class ErrorMiddleware:
         if isinstance(error, SignInFirst):
             return _signed_out(request, error.answer)
         if isinstance(error, StoreAway):
-            message = "The event store does not answer right now. Try again in a few seconds."
-            if for_program(request):
-                return answer(ApiError(503, "unavailable", message, retry_after_s=2))
-            return _told(request, 503, message)
+            return _away(request, "The event store does not answer right now.")
+        if isinstance(error, (OperationalError, InterfaceError)):
+            log.error("database.away", extra={"path": request.path})
+            return _away(request, "The database does not answer right now.")
         return None
+
+
+def _away(request: HttpRequest, what: str) -> HttpResponse:
+    """503 with Retry-After: the status that makes clients keep what they hold."""
+    message = f"{what} Try again in a few seconds."
+    if for_program(request):
+        return answer(ApiError(503, "unavailable", message, retry_after_s=2))
+    if what.startswith("The database"):  # a page's header would need the database, too
+        response = render(None, "500.html", status=503)
+    else:
+        response = _told(request, 503, message)
+    response["Retry-After"] = "2"
+    return response
+
+
+def _only(request: HttpRequest, refused: HttpResponse) -> HttpResponse:
+    """A wrong method in the shape of all other errors, with the methods that are allowed."""
+    allowed = refused.get("Allow", "")
+    message = f"{request.method} does not work here, only {allowed or 'other methods'}."
+    if for_program(request):
+        response: HttpResponse = answer(ApiError(405, CODES[405], message))
+    else:
+        response = _told(request, 405, message)
+    if allowed:
+        response["Allow"] = allowed
+    return response
 
 
 def _signed_out(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
@@ -138,7 +168,7 @@ def register(api: NinjaAPI) -> None:
     def told(status: int, message: str, field: str | None = None) -> HttpResponse:
         return answer(ApiError(status, CODES.get(status, "error"), message, field))
 
-    api.add_exception_handler(ApiError, lambda _request, error: answer(error))
+    api.add_exception_handler(ApiError, lambda _request, error: answer(cast(ApiError, error)))
     api.add_exception_handler(
         AuthenticationError,
         lambda _request, _error: told(401, "Send a valid API token as 'Authorization: Bearer …'."),
@@ -150,9 +180,11 @@ def register(api: NinjaAPI) -> None:
         Http404, lambda _request, _error: told(404, "There is nothing here, or it is not yours.")
     )
     api.add_exception_handler(
-        HttpError, lambda _request, error: told(error.status_code, str(error))
+        HttpError, lambda _request, error: told(cast(HttpError, error).status_code, str(error))
     )
-    api.add_exception_handler(ValidationError, lambda _request, error: answer(_invalid(error)))
+    api.add_exception_handler(
+        ValidationError, lambda _request, error: answer(_invalid(cast(ValidationError, error)))
+    )
 
 
 def _invalid(error: ValidationError) -> ApiError:
@@ -189,8 +221,8 @@ WORDS = {
 def _handler(status: int) -> Callable[..., HttpResponse]:
     def handle(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         said = str(exception) if isinstance(exception, (Http404, PermissionDenied)) else ""
-        if "tried" in said or said.startswith("{"):  # Django's own account of a missing address
-            said = ""
+        if said.startswith("{") or said.endswith("matches the given query."):
+            said = ""  # Django's own account of it, which means nothing to people
         if for_program(request):
             return answer(ApiError(status, CODES[status], said or WORDS[status]))
         return _told(request, status, said)
@@ -203,8 +235,15 @@ handler403 = _handler(403)
 handler404 = _handler(404)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Settings name it: a form that was open for too long, or sent from another site."""
+    log.warning("form.refused", extra={"reason": reason})
+    message = "This form is too old or came from elsewhere. Go back, reload the page, try again."
+    return _told(request, 403, message)
+
+
 def handler500(request: HttpRequest) -> HttpResponse:
     """Needs nothing that may be broken: no session, no context processor."""
     if for_program(request):
         return JsonResponse(body("internal", WORDS[500]), status=500)
-    return render(None, "500.html", status=500)  # type: ignore[arg-type]  # no request on purpose
+    return render(None, "500.html", status=500)

@@ -21,7 +21,14 @@ def theme(request: HttpRequest) -> HttpResponse:
     target = request.POST.get("next", "/")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
         target = "/"
-    response = HttpResponseRedirect(target)
+    if chosen in THEMES and request.user.is_authenticated:
+        request.user.theme = chosen
+        request.user.save(update_fields=["theme"])
+    return remember_theme(HttpResponseRedirect(target), chosen)
+
+
+def remember_theme(response: HttpResponse, chosen: str) -> HttpResponse:
+    """Puts the theme into the cookie that base.html reads; also when somebody signs in."""
     if chosen == "auto":
         response.delete_cookie("theme")
     elif chosen in THEMES:

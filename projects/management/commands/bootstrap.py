@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
-from django.db import OperationalError, ProgrammingError, transaction
+from django.db import DataError, OperationalError, ProgrammingError, transaction
 
 from projects import audit
 from projects.keys import mint
@@ -46,6 +46,8 @@ class Command(BaseCommand):
                 made = bootstrap(slug, email, options["password"], options["timezone"])
         except ValidationError as error:
             raise CommandError("The password won't do: " + " ".join(error.messages)) from None
+        except DataError as error:
+            raise CommandError(str(error).splitlines()[0]) from None
         except (OperationalError, ProgrammingError) as error:
             raise CommandError(
                 "The database does not answer or has no tables: start `manage.py up` first"

@@ -18,9 +18,7 @@ def sign_in(client: Client, email: str, password: str, **more: str) -> int:
 def test_signing_in_leads_to_where_one_was_going(client: Client, cast: Cast) -> None:
     asked = client.get("/acme/settings/keys")
     assert (asked.status_code, asked["Location"]) == (302, "/sign-in?next=/acme/settings/keys")
-    answer = client.post(
-        asked["Location"], {"email": "VIEWER@acme.example", "password": PASSWORD}
-    )
+    answer = client.post(asked["Location"], {"email": "VIEWER@acme.example", "password": PASSWORD})
     assert (answer.status_code, answer["Location"]) == (302, "/acme/settings/keys")
     assert client.get("/acme/settings/keys").status_code == 200
 

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth import authenticate
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.password_validation import validate_password
 
 from projects.models import SLUG, Environment, Key, Project, Role, User, validate_timezone
@@ -151,6 +152,17 @@ class KeyForm(forms.Form):
         else:
             found["role"] = ""
         return found
+
+
+class PasswordForm(PasswordChangeForm):
+    """Django's, in our words, and without taking the focus from the rest of the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+        self.fields["new_password1"].help_text = "At least 10 characters."
+        self.fields["new_password2"].label = "New password again"
+        self.fields["new_password2"].help_text = ""
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when running

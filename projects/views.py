@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from projects import attempts, people
 from projects.access import membership
-from projects.forms import AcceptForm, ProfileForm, ProjectForm, SignInForm
+from projects.forms import AcceptForm, PasswordForm, ProfileForm, ProjectForm, SignInForm
 from projects.models import Invitation, Project, User
 from web.pages import page
 from web.views import remember_theme
@@ -90,7 +89,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)  # noqa: S101  # login_required, for the type checker
     changing = "old_password" in request.POST
     form = ProfileForm(None if changing else posted(request), instance=request.user)
-    password = PasswordChangeForm(request.user, request.POST if changing else None)
+    password = PasswordForm(request.user, request.POST if changing else None)
     if changing and password.is_valid():
         update_session_auth_hash(request, password.save())
         messages.success(request, "The password is changed. Other browsers are signed out.")

@@ -1,8 +1,8 @@
 """Failed sign-ins, counted in the cache: per person and address, and per address alone.
 
-The first stops guessing one password, the second trying one password on many people. Nobody can
-lock somebody else out, because both counts include where the attempts come from. Without the
-cache people can still sign in.
+The first stops guessing one password, the second trying one password on many people. Both include
+where the attempts come from, so that nobody locks others out from elsewhere; behind a proxy all
+come from the proxy, as far as is seen here. Without the cache people can still sign in.
 """
 
 import hashlib

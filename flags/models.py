@@ -1,8 +1,11 @@
 """What users get: flags of an environment and every version they had."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import Now
 
+from flags.definition import Definition, read
 from projects.models import Environment
 
 
@@ -21,7 +24,7 @@ class Flag(models.Model):
     description = models.TextField(blank=True)
     owner = models.CharField(max_length=254, blank=True)
     tags = models.JSONField(default=list, blank=True)
-    variants = models.JSONField(default=dict)  # name → value, in the order given
+    variants = models.JSONField(default=dict)  # name → value
     enabled = models.BooleanField(default=False)
     default_variant = models.CharField(max_length=100, blank=True)
     off_variant = models.CharField(max_length=100, blank=True)
@@ -38,6 +41,21 @@ class Flag(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    def served(self) -> dict[str, Any]:
+        """What users get, in the form that `flags.definition.read` takes."""
+        return {
+            "type": self.type,
+            "variants": self.variants,
+            "enabled": self.enabled,
+            "default_variant": self.default_variant,
+            "off_variant": self.off_variant,
+            "rules": self.rules,
+        }
+
+    def definition(self) -> Definition:
+        """The frozen form that is compiled, said in words and compared."""
+        return read(self.key, self.served(), self.version)
 
 
 class FlagVersion(models.Model):

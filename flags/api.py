@@ -1,5 +1,155 @@
-"""The JSON API of this room."""
+"""The JSON API of flags: definitions and state, and every way to change them."""
 
-from ninja import Router
+from typing import Annotated, Any, TypeVar
 
-router = Router()
+from django.http import HttpRequest
+from ninja import Path, Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from flags import editing
+from flags.models import Flag
+from flags.words import state_in_words
+from flags.wrong import DefinitionError
+from projects.access import api_environment, holder
+from releases.changes import as_json
+from web.errors import ApiError
+
+router = Router(tags=["flags"])
+Result = TypeVar("Result")
+Variants = Annotated[dict[str, Any], Field(description="name → value; a boolean has on and off")]
+Rules = Annotated[
+    list[Any], Field(description='{"if"?: [{"attribute","op","value"}], "variant"|"split", "by"?}')
+]
+
+
+class Notes(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    description: str | None = None
+    owner: str | None = None
+    tags: list[str] | None = None
+
+
+class FlagIn(Notes):
+    key: str
+    type: str
+    variants: Variants | None = None
+    default_variant: str | None = None
+    off_variant: str | None = None
+    enabled: bool | None = None
+    rules: Rules | None = None
+    reason: str = ""
+
+
+class FlagPatch(Notes):
+    variants: Variants | None = None
+    default_variant: str | None = None
+    off_variant: str | None = None
+    enabled: bool | None = None
+    rules: Rules | None = None
+    reason: str = ""
+    version: int | None = None
+
+
+def flag_json(flag: Flag) -> dict[str, Any]:
+    """A flag as the API shows it; `state` says in words what it does."""
+    return {
+        "key": flag.key,
+        "description": flag.description,
+        "owner": flag.owner,
+        "tags": flag.tags,
+        **flag.served(),
+        "version": flag.version,
+        "state": state_in_words(flag),
+        "created_at": flag.created_at.isoformat(),
+        "updated_at": flag.updated_at.isoformat(),
+    }
+
+
+@router.get("/flags", summary="All flags, with what they serve now")
+def list_flags(request: HttpRequest, project: Path[str], environment: Path[str]) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    return {"flags": [flag_json(flag) for flag in Flag.objects.filter(environment=place)]}
+
+
+@router.post("/flags", response={201: dict[str, Any]}, summary="Create a flag")
+def create_flag(
+    request: HttpRequest, project: Path[str], environment: Path[str], payload: FlagIn
+) -> Status[dict[str, Any]]:
+    place = api_environment(request, project, environment, "editor")
+    given = _given(payload)
+    try:
+        edited = editing.create(
+            place, given, actor=holder(request).actor, reason=given.pop("reason", "")
+        )
+    except editing.FlagExists:
+        raise ApiError(
+            409, "conflict", f"There is a flag {payload.key} already. PATCH it.", "key"
+        ) from None
+    except DefinitionError as error:
+        raise _invalid(error) from None
+    edited.flag.refresh_from_db()
+    return Status(201, flag_json(edited.flag))
+
+
+@router.get("/flags/{path:key}", summary="One flag, with what it serves now")
+def one_flag(
+    request: HttpRequest, project: Path[str], environment: Path[str], key: Path[str]
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    flag = editing.find(place, key)
+    if flag is None:
+        raise _absent(key)
+    return flag_json(flag)
+
+
+@router.patch("/flags/{path:key}", summary="Change a flag; answers the change it made")
+def change_flag(
+    request: HttpRequest,
+    project: Path[str],
+    environment: Path[str],
+    key: Path[str],
+    payload: FlagPatch,
+) -> dict[str, Any]:
+    """`id` is the change on the timeline, and null where users get what they got before."""
+    place = api_environment(request, project, environment, "editor")
+    patch = _given(payload)
+    try:
+        edited = editing.change(
+            place,
+            key,
+            patch,
+            actor=holder(request).actor,
+            reason=patch.pop("reason", ""),
+            version=patch.pop("version", None),
+        )
+    except editing.NoSuchFlag:
+        raise _absent(key) from None
+    except editing.FlagMovedOn as error:
+        raise ApiError(
+            409,
+            "conflict",
+            f"{key} is at version {error.flag.version} now. Read it again, then change it.",
+            "version",
+        ) from None
+    except DefinitionError as error:
+        raise _invalid(error) from None
+    said = as_json(edited.change) if edited.change else {"id": None, "flag": key}
+    return said | {"title": edited.title, "version": edited.flag.version}
+
+
+def _given(payload: Schema) -> dict[str, Any]:
+    """What the body names. null clears the two variants that may be none; elsewhere it is wrong."""
+    given = payload.model_dump(exclude_unset=True)
+    for name, value in given.items():
+        if value is None and name not in ("default_variant", "off_variant", "version"):
+            raise ApiError(422, "invalid", f"{name} must not be null. Leave it out.", name)
+    return given
+
+
+def _absent(key: str) -> ApiError:
+    return ApiError(404, "not_found", f"There is no flag {key} in this environment.")
+
+
+def _invalid(error: DefinitionError) -> ApiError:
+    return ApiError(422, "invalid", error.message, error.field)

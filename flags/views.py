@@ -1,0 +1,118 @@
+"""Forms of a flag's page. Each: authorise → parse → one call → back to the page, with a message."""
+
+from typing import Any
+from urllib.parse import quote
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_POST
+
+from flags import editing
+from flags.editing import Edited
+from flags.forms import ChangeForm, NewFlagForm
+from flags.wrong import DefinitionError
+from projects.access import Access, environment_for
+
+
+@require_POST
+def change_flag(request: HttpRequest, project: str, environment: str, key: str) -> HttpResponse:
+    access = environment_for(request, project, environment, "editor")
+    address = f"/{project}/{environment}/flags/{quote(key)}"
+    form = ChangeForm(request.POST)
+    if not form.is_valid():
+        return _told(request, address, messages.ERROR, _first_error(form))
+    try:
+        edited = _edited(access, key, form.cleaned_data)
+    except editing.NoSuchFlag:
+        raise Http404(f"There is no such flag or version of {key} in {environment}.") from None
+    except editing.FlagMovedOn as error:
+        return _told(
+            request,
+            address,
+            messages.ERROR,
+            f"Nothing was changed: {key} is at version {error.flag.version} by now, and you were "
+            f"looking at version {error.seen}. Here is how it is.",
+        )
+    except DefinitionError as error:
+        return _told(request, address, messages.ERROR, error.message)
+    level = messages.SUCCESS if edited.change else messages.INFO
+    return _told(request, address, level, f"{edited.title}.")
+
+
+@require_POST
+def new_flag(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    access = environment_for(request, project, environment, "editor")
+    listed = f"/{project}/{environment}/flags"
+    form = NewFlagForm(request.POST)
+    if not form.is_valid():
+        return _told(request, listed, messages.ERROR, _first_error(form))
+    given = form.cleaned_data
+    reason = given.pop("reason")
+    try:
+        edited = editing.create(
+            access.environment, given | {"type": "boolean"}, actor=access.actor, reason=reason
+        )
+    except editing.FlagExists:
+        return _told(request, listed, messages.ERROR, f"There is a flag {given['key']} already.")
+    except DefinitionError as error:
+        return _told(request, listed, messages.ERROR, error.message)
+    address = f"{listed}/{quote(edited.flag.key)}"
+    return _told(request, address, messages.SUCCESS, f"{edited.title}.")
+
+
+def _edited(access: Access, key: str, given: dict[str, Any]) -> Edited:
+    if given["action"] == "revert":
+        return editing.revert(
+            access.environment,
+            key,
+            given["to_version"],
+            actor=access.actor,
+            reason=given["reason"],
+            version=given["version"],
+        )
+    return editing.change(
+        access.environment,
+        key,
+        _patch(access, key, given),
+        actor=access.actor,
+        reason=given["reason"],
+        version=given["version"],
+    )
+
+
+def _patch(access: Access, key: str, given: dict[str, Any]) -> dict[str, Any]:
+    named = {"default_variant": given["default_variant"]} if given["default_variant"] else {}
+    match given["action"]:
+        case "off":
+            return {"enabled": False}
+        case "split":
+            return {"enabled": True, "rules": [_split(access, key, float(given["percent"]))]}
+        case "on":
+            return {"enabled": True, **named}
+    return named
+
+
+def _split(access: Access, key: str, percent: float) -> dict[str, Any]:
+    """ "On for N% of users": for boolean flags, in place of all rules."""
+    flag = editing.find(access.environment, key)
+    if flag is None:
+        raise editing.NoSuchFlag(key)
+    on = next((name for name, value in flag.variants.items() if value is True), "")
+    off = next((name for name, value in flag.variants.items() if value is False), "")
+    if not (on and off):
+        raise DefinitionError("percent", f"{key} has no plain on and off. Set its rules instead.")
+    return {"split": {on: percent, off: round(100 - percent, 3)}}
+
+
+def _first_error(form: forms.Form) -> str:
+    name, errors = next(iter(form.errors.items()))
+    return f"{name.replace('_', ' ').capitalize()}: {errors[0]}"
+
+
+def _told(request: HttpRequest, address: str, level: int, message: str) -> HttpResponse:
+    """Back to a page that shows the message; htmx follows no redirect to a whole page itself."""
+    messages.add_message(request, level, message)
+    if getattr(request, "htmx", False):
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)

@@ -19,6 +19,10 @@ from insights.statistics.quantiles import BINS_PER_E
 BUCKETS = 100
 TOP_ROUTES = 40
 OTHER_ROUTES = "(other routes)"
+CELL_COLUMNS = (
+    *("service", "route", "arm", "slice", "bucket", "status_code", "error", "bin"),
+    *("weight", "total_ms", "events"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ def totals(comparison: Comparison) -> Totals:
 
 
 def _cells(found: dict[str, Any]) -> tuple[Cells, dict[tuple[str, str], int]]:
+    if not found:  # the engine names no columns where it has no rows
+        found = dict.fromkeys(CELL_COLUMNS, ())
     services, routes = list(found["service"]), list(found["route"])
     weight = np.asarray(found["weight"], dtype=np.float64)
     traffic: dict[tuple[str, str], float] = {}
@@ -221,7 +227,7 @@ def _units(found: dict[str, Any], index: dict[tuple[str, str], int]) -> Units:
         *("all_places", "all_statuses", "all_errors", "all_buckets", "service", "route", "arm"),
         *("bucket", "status_code", "error", "units"),
     ]
-    for row in zip(*(found[name] for name in names), strict=True):
+    for row in zip(*(found.get(name, ()) for name in names), strict=True):
         any_place, any_status, any_error, any_bucket, service, route, arm, *rest = row
         bucket, status, error, count = (int(value) for value in rest)
         arm = int(arm)

@@ -95,7 +95,9 @@ def client_key(environment: Environment) -> str:
 def api_token(cast: Cast) -> str:
     from projects.keys import mint
 
-    return mint(cast.project, "api", name="test api", created_by="admin@acme.example", role="admin")[1]
+    return mint(
+        cast.project, "api", name="test api", created_by="admin@acme.example", role="admin"
+    )[1]
 
 
 def signed_in(user: User) -> Client:

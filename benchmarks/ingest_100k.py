@@ -59,11 +59,13 @@ def _set(pairs: Any, named: dict[str, Any]) -> None:
 def send(url: str, key: str, bodies: list[bytes]) -> int:
     """Posts each body as an exporter would, trying again on 503; returns how many were taken."""
     session = requests.Session()
-    session.headers |= {
-        "Authorization": f"Bearer {key}",
-        "Content-Type": "application/x-protobuf",
-        "Content-Encoding": "gzip",
-    }
+    session.headers.update(
+        {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+        }
+    )
     taken = 0
     for body in bodies:
         for _ in range(5):

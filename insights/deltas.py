@@ -81,14 +81,16 @@ class Part:
     def _grid(self, value: Array) -> Array:
         key = (self.cells.arm * self.strata + self.stratum) * BUCKETS + self.cells.bucket
         size = 2 * self.strata * BUCKETS
-        return np.bincount(key, weights=value, minlength=size).reshape(2, self.strata, BUCKETS)
+        grid: Array = np.bincount(key, weights=value, minlength=size).astype(np.float64)
+        return grid.reshape(2, self.strata, BUCKETS)
 
     def balanced(self) -> Array:
         """Each cell's weight after the overlap weighting of its stratum."""
         weight = self._grid(self.cells.weight).sum(axis=2)
         total = weight.sum(axis=0)
         factor = weight[::-1] / np.where(total > 0, total, 1.0)
-        return self.cells.weight * factor[self.cells.arm, self.stratum]
+        balanced: Array = self.cells.weight * factor[self.cells.arm, self.stratum]
+        return balanced
 
     def counted(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Events and distinct units of both cohorts."""

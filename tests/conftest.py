@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache as once
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
@@ -43,10 +45,18 @@ def _clean_cache() -> Iterator[None]:
     cache.clear()
 
 
+@once
+def _hashed() -> str:
+    """Hashing is slow by design, so the cast shares one hash."""
+    return make_password(PASSWORD)
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
     people = {
-        name: User.objects.create_user(f"{name}@acme.example", PASSWORD, name=name.title())
+        name: User.objects.create(
+            email=f"{name}@acme.example", password=_hashed(), name=name.title()
+        )
         for name in ("admin", "editor", "viewer", "outsider")
     }
     project = Project.objects.create(slug="acme", name="Acme")

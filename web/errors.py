@@ -168,7 +168,7 @@ def register(api: NinjaAPI) -> None:
     def told(status: int, message: str, field: str | None = None) -> HttpResponse:
         return answer(ApiError(status, CODES.get(status, "error"), message, field))
 
-    api.add_exception_handler(ApiError, lambda _request, error: answer(cast(ApiError, error)))
+    api.add_exception_handler(ApiError, lambda _request, error: answer(cast("ApiError", error)))
     api.add_exception_handler(
         AuthenticationError,
         lambda _request, _error: told(401, "Send a valid API token as 'Authorization: Bearer …'."),
@@ -180,10 +180,10 @@ def register(api: NinjaAPI) -> None:
         Http404, lambda _request, _error: told(404, "There is nothing here, or it is not yours.")
     )
     api.add_exception_handler(
-        HttpError, lambda _request, error: told(cast(HttpError, error).status_code, str(error))
+        HttpError, lambda _request, error: told(cast("HttpError", error).status_code, str(error))
     )
     api.add_exception_handler(
-        ValidationError, lambda _request, error: answer(_invalid(cast(ValidationError, error)))
+        ValidationError, lambda _request, error: answer(_invalid(cast("ValidationError", error)))
     )
 
 

@@ -6,59 +6,98 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('projects', '0001_initial'),
+        ("projects", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Flag',
+            name="Flag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200)),
-                ('type', models.CharField(choices=[('boolean', 'Boolean'), ('string', 'String'), ('number', 'Number'), ('object', 'Object')], max_length=7)),
-                ('description', models.TextField(blank=True)),
-                ('owner', models.CharField(blank=True, max_length=254)),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('variants', models.JSONField(default=dict)),
-                ('enabled', models.BooleanField(default=False)),
-                ('default_variant', models.CharField(blank=True, max_length=100)),
-                ('off_variant', models.CharField(blank=True, max_length=100)),
-                ('rules', models.JSONField(blank=True, default=list)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.environment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("boolean", "Boolean"),
+                            ("string", "String"),
+                            ("number", "Number"),
+                            ("object", "Object"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
+                ("owner", models.CharField(blank=True, max_length=254)),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("variants", models.JSONField(default=dict)),
+                ("enabled", models.BooleanField(default=False)),
+                ("default_variant", models.CharField(blank=True, max_length=100)),
+                ("off_variant", models.CharField(blank=True, max_length=100)),
+                ("rules", models.JSONField(blank=True, default=list)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="projects.environment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['key'],
+                "ordering": ["key"],
             },
         ),
         migrations.CreateModel(
-            name='FlagVersion',
+            name="FlagVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('actor', models.CharField(max_length=254)),
-                ('reason', models.TextField(blank=True)),
-                ('change_id', models.BigIntegerField(blank=True, null=True)),
-                ('flag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='flags.flag')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("actor", models.CharField(max_length=254)),
+                ("reason", models.TextField(blank=True)),
+                ("change_id", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "flag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="flags.flag",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-version'],
+                "ordering": ["-version"],
             },
         ),
         migrations.AddConstraint(
-            model_name='flag',
-            constraint=models.UniqueConstraint(fields=('environment', 'key'), name='flag_key_in_environment'),
+            model_name="flag",
+            constraint=models.UniqueConstraint(
+                fields=("environment", "key"), name="flag_key_in_environment"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='flagversion',
-            constraint=models.UniqueConstraint(fields=('flag', 'version'), name='flag_version'),
+            model_name="flagversion",
+            constraint=models.UniqueConstraint(fields=("flag", "version"), name="flag_version"),
         ),
     ]

@@ -1,18 +1,20 @@
 """The arithmetic alone: published numbers, coverage, and behaviour at the edges."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from insights.statistics import before_after, counts, multiple, quantiles, sample_ratio, sequences
 from insights.statistics.totals import Arm, compare_means, compare_rates
 
 
-def arm(weight: list[list[float]], value: list[list[float]]) -> Arm:
-    return Arm(np.array(weight, dtype=float), np.array(value, dtype=float))
+def arm(weight: Sequence[ArrayLike], value: Sequence[ArrayLike]) -> Arm:
+    return Arm(np.array(weight, dtype=np.float64), np.array(value, dtype=np.float64))
 
 
 def test_means_of_one_stratum_are_plain_ratios() -> None:
@@ -27,7 +29,7 @@ def test_variance_of_a_mean_is_the_delta_methods() -> None:
     rng = np.random.default_rng(3)
     n0, n1 = rng.poisson(20, 100) + 1.0, rng.poisson(20, 100) + 1.0
     s0, s1 = n0 * rng.gamma(5, 2, 100), n1 * rng.gamma(5, 2, 100)
-    found = compare_means(Arm(n0[None], s0[None]), Arm(n1[None], s1[None]))
+    found = compare_means(arm([n0], [s0]), arm([n1], [s1]))
     assert found is not None
     r0, r1 = s0.sum() / n0.sum(), s1.sum() / n1.sum()
     v0 = 100 / 99 * ((s0 - r0 * n0) ** 2).sum() / n0.sum() ** 2

@@ -9,8 +9,9 @@ from typing import Literal
 
 from events import fields
 from events.event import ALIASES, COLUMNS
+from events.query.expressions import ExpressionError, Parser, Part, columns_of
 from events.query.flags import SEPARATOR
-from events.query.spec import QueryError
+from events.query.spec import Derived, QueryError
 
 Type = Literal["text", "number", "integer", "boolean", "id"]
 FLAGS = "flags."
@@ -38,9 +39,19 @@ class Resolved:
     flags: dict[str, str]  # parameter → flag
 
 
-def resolve(environment_id: int, named: dict[str, str]) -> Resolved:
+def resolve(
+    environment_id: int, named: dict[str, str], derived: tuple[Derived, ...] = ()
+) -> Resolved:
     """`named`: column name → the field of the question it stands in. Raises QueryError (422)."""
     resolved = Resolved({}, {}, {})
+    ours = {one.name for one in derived}
+    named = {name: field for name, field in named.items() if name not in ours}
+    for place, one in enumerate(derived):
+        field = f"calculated_fields.{place}.expression"
+        try:
+            named |= {name: field for name in columns_of(one.expression) if name not in named}
+        except ExpressionError as error:
+            raise QueryError(field, str(error)) from None
     attributes = [name for name in named if _own(name) is None and not _flag(name)]
     types = fields.types_of(environment_id, attributes)
     for place, (name, field) in enumerate(named.items()):
@@ -57,8 +68,31 @@ def resolve(environment_id: int, named: dict[str, str]) -> Resolved:
             resolved.parameters[parameter] = name
             resolved.columns[name] = _attribute(name, parameter, types[name])
         else:
-            raise QueryError(field, "No event of this environment has a field of this name.")
+            raise QueryError(field, f"No event of this environment has a field named {name[:100]}.")
+    for place, one in enumerate(derived):
+        resolved.columns[one.name] = _derived(one, place, resolved)
     return resolved
+
+
+def _derived(derived: Derived, place: int, resolved: Resolved) -> Column:
+    def column(name: str) -> Part:
+        found = resolved.columns[name]
+        if found.type in ("number", "integer"):
+            return Part(found.sql, "number")
+        return Part(found.sql, "boolean" if found.type == "boolean" else "text")
+
+    parser = Parser(derived.expression, f"literal_{place}", column)
+    try:
+        part = parser.parsed()
+    except ExpressionError as error:
+        raise QueryError(f"calculated_fields.{place}.expression", str(error)) from None
+    resolved.parameters.update(parser.values)
+    if part.type == "number":
+        sql = f"toFloat64({part.sql})"
+        return Column(derived.name, "number", sql, sql)
+    if part.type == "boolean":
+        return Column(derived.name, "boolean", part.sql, f"toFloat64({part.sql})")
+    return Column(derived.name, "text", part.sql, None)
 
 
 def _own(name: str) -> str | None:

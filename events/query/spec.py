@@ -5,7 +5,7 @@ Whatever is not understood is refused with the field it stands in; nothing is ig
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,12 +13,16 @@ PERCENTILES = {
     "P001": 0.001, "P01": 0.01, "P05": 0.05, "P10": 0.1, "P20": 0.2, "P25": 0.25, "P50": 0.5,
     "P75": 0.75, "P80": 0.8, "P90": 0.9, "P95": 0.95, "P99": 0.99, "P999": 0.999,
 }  # fmt: skip
-OPERATIONS = ("COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX", *PERCENTILES)
-NOT_YET = ("CONCURRENCY", "HEATMAP", "RATE_AVG", "RATE_SUM", "RATE_MAX")
+RATES = {"RATE_AVG": "AVG", "RATE_SUM": "SUM", "RATE_MAX": "MAX"}
+OPERATIONS = (
+    *("COUNT", "CONCURRENCY", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"),
+    *PERCENTILES, "HEATMAP", *RATES,
+)  # fmt: skip
+WITHOUT_COLUMN = {"COUNT": "counts events", "CONCURRENCY": "counts events under way"}
 COMPARISONS = ("=", "!=", ">", ">=", "<", "<=")
 TEXT_OPERATORS = (
     "starts-with", "does-not-start-with", "ends-with", "does-not-end-with",
-    "contains", "does-not-contain",
+    "contains", "does-not-contain", "matches", "does-not-match",
 )  # fmt: skip
 FILTER_OPERATORS = (
     *COMPARISONS, *TEXT_OPERATORS, "exists", "does-not-exist", "in", "not-in",
@@ -28,11 +32,27 @@ DEFAULT_LIMIT, MAX_LIMIT, MAX_LIMIT_WITHOUT_SERIES = 100, 1000, 10_000
 DEFAULT_RANGE_S = 7200
 MAX_POINTS = 2000
 MAX_SERIES_ROWS = 200_000
+MAX_PATTERN = 1000
+MAX_EXPRESSION = 2000
+MAX_SPAN_S = 10 * 366 * 86_400
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-UNSUPPORTED = ("calculated_fields", "formulas", "compare_time_offset_seconds")
+UNSUPPORTED = ("formulas",)
+KNOWN = {
+    "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings", "limit",
+    "start_time", "end_time", "time_range", "granularity", "disable_series", "calculated_fields",
+    "compare_time_offset_seconds",
+}  # fmt: skip
 
 Scalar = str | int | float | bool
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A field computed from others, under a name of its own."""
+
+    name: str
+    expression: str
 
 
 class QueryError(Exception):
@@ -89,20 +109,24 @@ class Query:
     since: datetime
     until: datetime
     granularity_s: int | None
+    earlier_s: int | None = None  # compare with as long a time that ended so many seconds before
+    derived: tuple[Derived, ...] = ()
+
+    @property
+    def earlier(self) -> "Query":
+        """The same question about the earlier time."""
+        by = timedelta(seconds=self.earlier_s or 0)
+        return replace(self, since=self.since - by, until=self.until - by, earlier_s=None)
 
 
 def parse(spec: Any, now: datetime) -> Query:
     """Raises QueryError naming the field."""
     if type(spec) is not dict:
         raise QueryError("", "A query is a JSON object.")
-    known = {
-        "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings",
-        "limit", "start_time", "end_time", "time_range", "granularity", "disable_series",
-    }  # fmt: skip
     for name, value in spec.items():
         if name in UNSUPPORTED and value:
             raise QueryError(name, f"{name} is not supported.")
-        if name not in known and name not in UNSUPPORTED:
+        if name not in KNOWN and name not in UNSUPPORTED:
             raise QueryError(name[:100], "There is no such part of a query.")
     since, until = _times(spec, now)
     calculations = tuple(_each(spec, "calculations", _calculation)) or (Calculation("COUNT", None),)
@@ -118,6 +142,12 @@ def parse(spec: Any, now: datetime) -> Query:
     most = MAX_LIMIT_WITHOUT_SERIES if no_series else MAX_LIMIT
     limit = _whole(spec, "limit", DEFAULT_LIMIT, most)
     granularity_s = None if no_series else _granularity(spec, since, until, limit, breakdowns)
+
+    for place, one in enumerate(calculations):
+        if one.op in RATES and granularity_s is None:
+            raise QueryError(
+                f"calculations.{place}.op", f"{one.op} is a change between steps: give granularity."
+            )
 
     def order(value: dict[str, Any], field: str) -> Order:
         return _order(value, field, calculations, breakdowns)
@@ -136,6 +166,8 @@ def parse(spec: Any, now: datetime) -> Query:
         since,
         until,
         granularity_s,
+        _earlier(spec, since),
+        _derived(spec),
     )
 
 
@@ -166,13 +198,11 @@ def _column(value: Any, field: str) -> str:
 def _calculation(value: Any, field: str) -> Calculation:
     parts = _parts(value, field, {"op", "column"})
     op = parts.get("op")
-    if op in NOT_YET:
-        raise QueryError(f"{field}.op", f"{op} is not supported.")
     if op not in OPERATIONS:
         raise QueryError(f"{field}.op", f"Must be one of {', '.join(OPERATIONS)}.")
-    if op == "COUNT":
+    if op in WITHOUT_COLUMN:
         if parts.get("column") is not None:
-            raise QueryError(f"{field}.column", "COUNT counts events and takes no column.")
+            raise QueryError(f"{field}.column", f"{op} {WITHOUT_COLUMN[op]} and takes no column.")
         return Calculation(op, None)
     return Calculation(op, _column(parts.get("column"), f"{field}.column"))
 
@@ -195,7 +225,13 @@ def _filter(value: Any, field: str) -> Filter:
         if type(operand) is not list or not 0 < len(operand) <= 1000:
             raise QueryError(f"{field}.value", f"{op} takes an array of 1 to 1000 values.")
         return Filter(column, op, tuple(_scalar(one, f"{field}.value") for one in operand))
-    return Filter(column, op, _scalar(operand, f"{field}.value"))
+    found = _scalar(operand, f"{field}.value")
+    if op in ("matches", "does-not-match") and (type(found) is not str or len(found) > MAX_PATTERN):
+        raise QueryError(
+            f"{field}.value",
+            f"{op} takes a regular expression of at most {MAX_PATTERN} characters.",
+        )
+    return Filter(column, op, found)
 
 
 def _scalar(value: Any, field: str) -> Scalar:
@@ -210,6 +246,8 @@ def _scalar(value: Any, field: str) -> Scalar:
 
 def _place(value: dict[str, Any], field: str, calculations: tuple[Calculation, ...]) -> int:
     op = value.get("calculate_op", value.get("op"))
+    if op == "HEATMAP" or (type(op) is str and op in RATES):
+        raise QueryError(field, f"{op} is no single number, so nothing can be ordered by it.")
     for place, calculation in enumerate(calculations):
         if (calculation.op, calculation.column) == (op, value.get("column")):
             return place
@@ -252,7 +290,7 @@ def _whole(spec: dict[str, Any], name: str, default: int, most: int) -> int:
 
 def _times(spec: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
     start, end = _moment(spec, "start_time"), _moment(spec, "end_time")
-    span = timedelta(seconds=_whole(spec, "time_range", DEFAULT_RANGE_S, 10 * 366 * 86_400))
+    span = timedelta(seconds=_whole(spec, "time_range", DEFAULT_RANGE_S, MAX_SPAN_S))
     if start and end and spec.get("time_range") is not None:
         raise QueryError("time_range", "Give two of start_time, end_time and time_range.")
     if end is None:
@@ -264,6 +302,33 @@ def _times(spec: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:
     if not EARLIEST <= start < end <= LATEST:
         raise QueryError("start_time", "The time asked for must begin before it ends.")
     return start, end
+
+
+def _earlier(spec: dict[str, Any], since: datetime) -> int | None:
+    name = "compare_time_offset_seconds"
+    if spec.get(name) is None:
+        return None
+    seconds = _whole(spec, name, 0, MAX_SPAN_S)
+    if since - timedelta(seconds=seconds) < EARLIEST:
+        raise QueryError(name, "The earlier time must begin after 1971.")
+    return seconds
+
+
+def _derived(spec: dict[str, Any]) -> tuple[Derived, ...]:
+    fields = _each(spec, "calculated_fields", _calculated_field)
+    if len({one.name for one in fields}) != len(fields):
+        raise QueryError("calculated_fields", "A name stands twice.")
+    return tuple(fields)
+
+
+def _calculated_field(value: Any, field: str) -> Derived:
+    parts = _parts(value, field, {"name", "expression"})
+    name, expression = _column(parts.get("name"), f"{field}.name"), parts.get("expression")
+    if type(expression) is not str or not 0 < len(expression) <= MAX_EXPRESSION:
+        raise QueryError(
+            f"{field}.expression", f"Must be an expression of at most {MAX_EXPRESSION} characters."
+        )
+    return Derived(name, expression)
 
 
 def _moment(spec: dict[str, Any], name: str) -> datetime | None:

@@ -1,23 +1,30 @@
 """Query → statements: every name and value of the asker is a bound parameter.
 
-Each calculation is one slot: its SQL here, its place in the row, its decoding in answer.py. All
-but COUNT_DISTINCT, MIN and MAX are weighted by the events' sample rates.
+Each calculation is one slot of the row: its SQL and its decoding are in calculations.py.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from events.query.calculations import slot
 from events.query.columns import Column, Resolved, pairs_of
 from events.query.flags import pairs_of_traces
-from events.query.spec import PERCENTILES, Calculation, Filter, Query, QueryError, Scalar
+from events.query.spec import Filter, Query, QueryError, Scalar
 from events.store.read import Statement, moment
 
-# Quantiles want whole weights; a thousandth is fine enough for any sample rate.
-WEIGHT = "toUInt64(round(sample_rate * 1000))"
 TEXT_FUNCTIONS = {
     "starts-with": "startsWith({0}, {1})",
     "ends-with": "endsWith({0}, {1})",
     "contains": "position({0}, {1}) > 0",
+    "matches": "match({0}, {1})",
+}
+POSITIVE = {
+    "!=": "=",
+    "not-in": "in",
+    "does-not-start-with": "starts-with",
+    "does-not-end-with": "ends-with",
+    "does-not-contain": "contains",
+    "does-not-match": "matches",
 }
 ID_TYPES = {"trace": "UInt128", "span": "UInt64", "parent": "UInt64"}
 
@@ -29,9 +36,13 @@ class Asked:
     environment_id: int
     query: Query
     resolved: Resolved
+    rounded: bool = False  # percentiles to four digits, where there are many events
 
-    def results(self) -> Statement:
-        """One row per group, `limit` + 1 of them: b0…, c0…, raw, key."""
+    def results(self, keys: list[int] | None = None) -> Statement:
+        """One row per group, `limit` + 1 of them: b0…, c0…, raw, key; or those of `keys`."""
+        if keys is not None and self.query.breakdowns:
+            only = f"AND {self._key()} IN {{keys:Array(UInt64)}}"
+            return self._statement(self._select(self._groups(), only=only), keys=keys)
         groups = f"{self._select(self._groups())} {self._having()}"
         sql = f"{groups} {self._order()} LIMIT {{limit:UInt32}}"
         return self._statement(sql, limit=self.query.limit + 1)
@@ -53,6 +64,39 @@ class Asked:
         calculations = ", ".join(self._calculations())
         sql = f"SELECT {calculations}, uniqExact({self._key()}) AS groups {self._from(only)}"
         return self._statement(sql, keys=keys)
+
+    def concurrency(self, keys: list[int]) -> Statement:
+        """One row per bucket and group of `keys`: bucket, b0…, and c of CONCURRENCY.
+
+        An event counts in every step that it reaches into, by the part of the step it fills.
+        """
+        step = "toInt64({granularity:UInt32}) * 1000000"
+        start = "toUnixTimestamp64Micro(time)"
+        # What lasts on beyond the window counts to its end.
+        end = f"least({start} + toInt64(duration_ms * 1000), {{until_us:Int64}} - 1)"
+        only = f"AND {self._key()} IN {{keys:Array(UInt64)}}" if self.query.breakdowns else ""
+        broken = "".join(f"{sql} AS b{place}, " for place, sql in enumerate(self._breakdowns()))
+        covered = f"least(ended, (at + 1) * {step}) - greatest(started, at * {step})"
+        names = "".join(f"{name}, " for name in self._groups())
+        inner = (
+            f"SELECT {broken}sample_rate AS w, {start} AS started, {end} AS ended, arrayJoin("
+            f"range(intDiv(started, {step}), intDiv(greatest(ended, started), {step}) + 1)) AS at "
+            f"{self._from(only)}"
+        )
+        sql = (
+            f"SELECT {names}at * {{granularity:UInt32}} AS bucket, "  # noqa: S608  # ours
+            f"sum(greatest({covered}, 0) * w) / ({step}) AS c FROM ({inner}) "
+            f"GROUP BY {names}bucket ORDER BY bucket"
+        )
+        until_us = int(self.query.until.timestamp()) * 1_000_000 + self.query.until.microsecond
+        return self._statement(
+            sql, granularity=self.query.granularity_s, keys=keys, until_us=until_us
+        )
+
+    def estimate(self) -> Statement:
+        """Rows that the engine expects to read, without reading them: the answer's `rows`."""
+        sql = f"EXPLAIN ESTIMATE SELECT count() {self._from()}"
+        return self._statement(sql)
 
     def _statement(self, sql: str, **more: object) -> Statement:
         parameters: dict[str, Any] = {
@@ -78,16 +122,15 @@ class Asked:
     def _breakdowns(self) -> list[str]:
         return [self.resolved.columns[name].sql for name in self.query.breakdowns]
 
-    def _key(self) -> str:
-        parts = [f"isNull({sql}), ifNull(toString({sql}), '')" for sql in self._breakdowns()] or [
-            "0"
-        ]
+    def _key(self, groups: list[str] | None = None) -> str:
+        found = self._breakdowns() if groups is None else groups
+        parts = [f"isNull({sql}), ifNull(toString({sql}), '')" for sql in found] or ["0"]
         return f"sipHash64(tuple({', '.join(parts)}))"
 
     def _select(self, groups: list[str], first: str = "", only: str = "") -> str:
         broken = "".join(f"{sql} AS b{place}, " for place, sql in enumerate(self._breakdowns()))
         calculations = ", ".join(self._calculations())
-        key = f", any({self._key()}) AS key" if not first else ""
+        key = f", {self._key(groups)} AS key" if not first else ""
         by = f"GROUP BY {', '.join(groups)}" if groups else ""
         return f"SELECT {first}{broken}{calculations}, count() AS raw{key} {self._from(only)} {by}"
 
@@ -116,38 +159,11 @@ class Asked:
         return f"FROM events {joined} WHERE {' AND '.join(conditions)} {only}"
 
     def _calculations(self) -> list[str]:
+        query, columns = self.query, self.resolved.columns
         return [
-            f"{self._calculation(one, place)} AS c{place}"
-            for place, one in enumerate(self.query.calculations)
+            f"{slot(one, place, query, columns, rounded=self.rounded)} AS c{place}"
+            for place, one in enumerate(query.calculations)
         ]
-
-    def _calculation(self, one: Calculation, place: int) -> str:
-        if one.column is None:
-            return "sum(sample_rate)"
-        column = self.resolved.columns[one.column]
-        if one.op == "COUNT_DISTINCT":
-            return f"uniqExact({column.sql})"
-        number = column.number
-        if number is None:
-            raise QueryError(
-                f"calculations.{place}.column", f"{one.op} wants a number; this is {column.type}."
-            )
-        if one.op == "SUM":
-            return f"sum({number} * sample_rate)"
-        if one.op == "AVG":
-            return f"sum({number} * sample_rate) / sumIf(sample_rate, isNotNull({number}))"
-        if one.op in ("MIN", "MAX"):
-            return f"{one.op.lower()}({number})"
-        levels = sorted(
-            {
-                PERCENTILES[other.op]
-                for other in self.query.calculations
-                if other.op in PERCENTILES and other.column == one.column
-            }
-        )
-        at = levels.index(PERCENTILES[one.op]) + 1
-        asked = ", ".join(map(str, levels))  # one state for all levels of a column
-        return f"quantilesExactWeighted({asked})(toFloat64({number}), {WEIGHT})[{at}]"
 
     def _having(self) -> str:
         conditions = [
@@ -178,9 +194,7 @@ def _condition(one: Filter, column: Column, parameter: str) -> str:
     left = column.sql
     if column.type == "id" and one.op in ("=", "!=", "in", "not-in"):
         left = _id_column(column)
-    negated = one.op in ("!=", "not-in") or one.op.startswith("does-not-")
-    positive = one.op.replace("does-not-start", "starts").replace("does-not-end", "ends")
-    positive = {"!=": "=", "not-in": "in", "does-not-contain": "contains"}.get(positive, positive)
+    negated, positive = one.op in POSITIVE, POSITIVE.get(one.op, one.op)
     if positive in TEXT_FUNCTIONS:
         condition = TEXT_FUNCTIONS[positive].format(left, value)
     elif positive == "in":
@@ -220,7 +234,7 @@ def _operand(one: Filter, column: Column, field: str) -> object:
 
 def _suited(value: Scalar | None, op: str, column: Column, field: str) -> object:
     wanted = "text"
-    if op in TEXT_FUNCTIONS or op.startswith("does-not-"):
+    if POSITIVE.get(op, op) in TEXT_FUNCTIONS:
         if column.type not in ("text", "id"):
             raise QueryError(
                 field.replace("value", "op"), f"{op} wants text; this is {column.type}."

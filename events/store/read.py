@@ -21,11 +21,21 @@ from web.errors import QuestionTooLarge
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES
 TOO_LARGE = frozenset({158, 159, 307, 241, 396})
 # too many queries, network, disk full, read-only table, cancelled, server shutting down
-AWAY = frozenset({202, 203, 209, 210, 242, 243, 394, 519, 236})
+AWAY = frozenset({202, 203, 209, 210, 242, 243, 519, 236})
+STOPPED = 394
+BAD_PATTERN = 427
 
 
 class QueryTooLarge(QuestionTooLarge):
     """The question needs more time or memory than a query may take; ask for less."""
+
+
+class QueryStopped(StoreUnavailable):
+    """Somebody stopped the question, or the store is being stopped."""
+
+
+class BadPattern(Exception):
+    """A regular expression that the engine can't compile, and why, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,11 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
+def _why_pattern(text: str) -> str:
+    found = re.search(r"error: (.*?)\. Look at", text, re.DOTALL)
+    return found[1][:200] if found else "it can't be compiled"
+
+
 def _read_rows(result: QueryResult) -> int:
     return int((result.summary or {}).get("read_rows", 0))
 
@@ -102,6 +117,10 @@ def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[Quer
                 f"{settings.EVENTS_QUERY_BYTES // 1024**2} MiB. Ask for a shorter time or "
                 "fewer groups."
             ) from error
+        if error.code == BAD_PATTERN:
+            raise BadPattern(_why_pattern(str(error))) from error
+        if error.code == STOPPED:
+            raise QueryStopped("The query was stopped.") from error
         if error.code in AWAY:
             raise StoreUnavailable(str(error)[:300]) from error
         raise

@@ -1,0 +1,232 @@
+"""Heatmaps, concurrency, rates, comparisons, derived fields: against a plain reference."""
+
+import itertools
+import math
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from events.query.answer import answer
+from events.query.calculations import BINS_A_UNIT, EXACT_ROWS, bounds
+from events.query.spec import QueryError
+from projects.models import Environment
+from tests.events.test_query import NASTY, Item, ask, calculated, field, items, store
+
+pytestmark = pytest.mark.usefixtures("event_store")
+
+
+@pytest.fixture
+def made(environment: Environment) -> list[Item]:
+    found = items(400)
+    store(environment, found)
+    return found
+
+
+def test_heatmap_bins_hold_every_event_by_its_weight(
+    environment: Environment, made: list[Item]
+) -> None:
+    found = ask(
+        environment,
+        calculations=[{"op": "HEATMAP", "column": "duration_ms"}, {"op": "COUNT"}],
+        granularity=600,
+    )
+    expected: dict[int, float] = defaultdict(float)
+    for item in made:
+        expected[math.floor(math.log(item["duration_ms"]) * BINS_A_UNIT) + 1000] += item[
+            "sample_rate"
+        ]
+    bins = found["results"][0]["data"]["HEATMAP(duration_ms)"]
+    assert bins == [[*bounds(place), n] for place, n in sorted(expected.items())]
+    for point in found["series"]:
+        assert sum(n for _, _, n in point["data"]["HEATMAP(duration_ms)"]) == point["data"]["COUNT"]
+
+
+def test_heatmap_keeps_zero_and_negative_numbers_apart(environment: Environment) -> None:
+    store(environment, [{"service": "a", "d": value} for value in (-5.0, 0.0, 0.0, 5.0)])
+    bins = ask(environment, calculations=[{"op": "HEATMAP", "column": "d"}])["results"][0]["data"]
+    (low, high, n), zero, positive = bins["HEATMAP(d)"]
+    assert low <= -5 <= high < 0
+    assert n == 1
+    assert zero == [0, 0, 2]
+    assert positive == [-high, -low, 1]
+
+
+def test_concurrency_adds_up_the_time_that_events_were_under_way(
+    environment: Environment,
+) -> None:
+    start = int(time.time()) // 600 * 600 - 1200
+    store(
+        environment,
+        [
+            {"service": "a", "time": start + 10, "duration_ms": 30_000},
+            {"service": "a", "time": start + 50, "duration_ms": 20_000, "sample_rate": 2},
+            {"service": "a", "time": start + 290, "duration_ms": 60_000},  # to the end, no further
+        ],
+    )
+    found = ask(
+        environment,
+        calculations=[{"op": "CONCURRENCY"}, {"op": "COUNT"}],
+        start_time=start,
+        end_time=start + 300,
+        granularity=60,
+    )
+    assert found["results"][0]["data"]["CONCURRENCY"] == pytest.approx((30 + 40 + 10) / 300)
+    points = {
+        datetime.fromisoformat(point["time"]).timestamp() - start: point["data"]
+        for point in found["series"]
+    }
+    assert points[0]["CONCURRENCY"] == pytest.approx((30 + 2 * 10) / 60)
+    assert points[60] == {"CONCURRENCY": pytest.approx(2 * 10 / 60), "COUNT": 0}
+    assert points[240]["CONCURRENCY"] == pytest.approx(10 / 60)
+
+
+def test_rates_are_changes_from_step_to_step(environment: Environment, made: list[Item]) -> None:
+    found = ask(
+        environment,
+        calculations=[{"op": "RATE_SUM", "column": "n"}, {"op": "SUM", "column": "n"}],
+        breakdowns=["service"],
+        granularity=600,
+    )
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for point in found["series"]:
+        lines[point["data"]["service"]].append(point["data"])
+    assert lines
+    for row in found["results"]:
+        line = lines[row["data"]["service"]]
+        sums = [data["SUM(n)"] for data in line]
+        assert [data["RATE_SUM(n)"] for data in line][1:] == [
+            after - before for before, after in itertools.pairwise(sums)
+        ]
+        assert line[0]["RATE_SUM(n)"] is None
+        mean = (sums[-1] - sums[0]) / (len(sums) - 1)
+        assert row["data"]["RATE_SUM(n)"] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize("op", ["matches", "does-not-match"])
+@pytest.mark.parametrize("pattern", ["^t", "e{2}$", "(a+)+$", r"\bx\b|team", re.escape(NASTY[:9])])
+def test_patterns_agree_with_the_reference(
+    environment: Environment, made: list[Item], op: str, pattern: str
+) -> None:
+    found = ask(environment, filters=[{"column": "plan", "op": op, "value": pattern}])
+    holds = [
+        item
+        for item in made
+        if bool("plan" in item and re.search(pattern, item["plan"])) == (op == "matches")
+    ]
+    assert found["results"][0]["data"]["COUNT"] == calculated("COUNT", None, holds)
+
+
+def test_an_earlier_time_stands_beside_the_same_groups(environment: Environment) -> None:
+    now = datetime.now(UTC)
+    at = int(now.timestamp())
+    store(
+        environment,
+        [
+            *({"service": "a", "time": at - 100, "plan": "x"} for _ in range(3)),
+            *({"service": "a", "time": at - 100 - 86_400, "plan": "x"} for _ in range(5)),
+            {"service": "a", "time": at - 90_000, "plan": "only then"},
+        ],
+    )
+    found = answer(
+        environment.id,
+        {
+            "breakdowns": ["plan"],
+            "time_range": 7200,
+            "granularity": 60,
+            "compare_time_offset_seconds": 86_400,
+        },
+        now=now,
+    )
+    assert found["results"] == [{"data": {"plan": "x", "COUNT": 3}}]
+    assert found["compare"]["results"] == [{"data": {"plan": "x", "COUNT": 5}}]
+    (today,), (then,) = found["series"], found["compare"]["series"]
+    assert today["time"] == then["time"]
+    assert found["compare"]["start_time"] < found["compare"]["end_time"]
+
+
+DERIVED: list[tuple[str, Callable[[Item], Any]]] = [
+    ("$duration_ms / 1000 > 0.03", lambda x: x["duration_ms"] / 1000 > 0.03),
+    ('IF($status_code >= 500, "bad", $status_code >= 400, "refused", "good")',
+     lambda x: {200: "good", 402: "refused", 500: "bad"}[x["status_code"]]),
+    ('COALESCE($plan, "none")', lambda x: x.get("plan", "none")),
+    ("BUCKET($n, 5)", lambda x: x["n"] // 5 * 5),
+    ("-($n % 3) * 2 + 1", lambda x: -(x["n"] % 3) * 2 + 1),
+    ("CONCAT($service, '/', $n)", lambda x: f"{x['service']}/{x['n']}"),
+    ('REG_VALUE($user_id, "u(.)")', lambda x: x["user_id"][1]),
+    ('AND(EXISTS($plan), NOT(IN($plan, "pro", "team")))',
+     lambda x: "plan" in x and x["plan"] not in ("pro", "team")),
+    ("$n / ($n - $n)", lambda x: None),
+    ("LENGTH($plan)", lambda x: len(x["plan"]) if "plan" in x else None),
+    ('EQUALS($flags.F, "on")', lambda x: None if "flags" not in x else x["flags"]["F"] == "on"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "of"), DERIVED, ids=str)
+def test_derived_fields_agree_with_the_reference(
+    environment: Environment, made: list[Item], expression: str, of: Callable[[Item], Any]
+) -> None:
+    found = ask(
+        environment,
+        calculated_fields=[{"name": "d", "expression": expression}],
+        calculations=[{"op": "COUNT"}, {"op": "SUM", "column": "n"}],
+        breakdowns=["d"],
+        limit=1000,
+    )
+    groups: dict[Any, list[Item]] = defaultdict(list)
+    for item in made:
+        groups[of(item)].append(item)
+    assert {row["data"]["d"]: row["data"]["COUNT"] for row in found["results"]} == {
+        key: calculated("COUNT", None, group) for key, group in groups.items()
+    }
+
+
+def test_percentiles_of_very_many_events_keep_four_digits(
+    environment: Environment, made: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = {"calculations": [{"op": "P95", "column": "duration_ms"}], "breakdowns": ["service"]}
+    exact = answer(environment.id, spec)["results"]
+    monkeypatch.setattr("events.query.answer.EXACT_ROWS", 0)
+    rounded = answer(environment.id, spec)["results"]
+    for one, other in zip(exact, rounded, strict=True):
+        assert other["data"]["P95(duration_ms)"] == pytest.approx(
+            one["data"]["P95(duration_ms)"], rel=1e-4
+        )
+    assert EXACT_ROWS >= 1_000_000
+
+
+def test_a_field_with_very_many_values_gives_the_first_and_an_exact_rest(
+    environment: Environment,
+) -> None:
+    count = 30_000
+    store(environment, [{"service": "a", "id": f"i{n}", "n": n % 7} for n in range(count)])
+    store(environment, [{"service": "a", "id": "i5", "n": 1} for _ in range(3)])
+    found = ask(
+        environment,
+        calculations=[{"op": "COUNT"}, {"op": "SUM", "column": "n"}],
+        breakdowns=["id"],
+        limit=10,
+    )
+    assert found["results"][0]["data"] == {"id": "i5", "COUNT": 4, "SUM(n)": 8}
+    given = sum(row["data"]["SUM(n)"] for row in found["results"])
+    assert found["other"]["groups"] == count - 10
+    assert found["other"]["data"]["COUNT"] == count + 3 - 13
+    assert found["other"]["data"]["SUM(n)"] == sum(n % 7 for n in range(count)) + 3 - given
+
+
+def test_a_pattern_that_explodes_elsewhere_is_quick_here(environment: Environment) -> None:
+    store(environment, [{"service": "a", "plan": "a" * 5000 + "!"}])
+    began = time.monotonic()
+    ask(environment, filters=[{"column": "plan", "op": "matches", "value": "^(a+)+$"}])
+    assert time.monotonic() - began < 5
+    with pytest.raises(QueryError) as caught:
+        ask(environment, filters=[{"column": "plan", "op": "matches", "value": "a(?=b)"}])
+    assert "regular expression" in str(caught.value)
+
+
+def test_field_reads_what_the_reference_needs() -> None:
+    assert field({"flags": {"F": "on"}}, "flags.F") == "on"

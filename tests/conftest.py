@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 
+from events import refusals
 from projects.models import Environment, Key, Membership, Project, User
 
 PASSWORD = "correct-horse-battery"
@@ -43,6 +44,15 @@ def event_store(_tables: None) -> None:
 def _clean_cache() -> Iterator[None]:
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_count_is_written_later() -> Iterator[None]:
+    """A live server counts outside any transaction: its timer must not fire in another test."""
+    yield
+    if refusals._timer is not None:
+        refusals._timer.cancel()
+        refusals._timer = None
 
 
 @once

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
@@ -44,6 +44,10 @@ SETTLING_PACE = timedelta(seconds=45)
 def ensure(environment: Environment, now: datetime) -> None:
     """Makes the watches that are missing, and ends those whose flag has changed again."""
     changes = timeline(environment.id, since=now - FRESH, until=now, limit=500)
+    # A later delivery may tell that a change began at another time: its comparison starts anew.
+    Watch.objects.filter(environment=environment, change__isnull=False).exclude(
+        started_at=F("change__time")
+    ).delete()
     known = set(
         Watch.objects.filter(environment=environment, change__isnull=False).values_list(
             "change_id", flat=True

@@ -46,3 +46,46 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.title}"
+
+
+class Hook(models.Model):
+    """An address that another system posts to. The token in it is stored hashed, and shown once.
+
+    `secret` is what signatures are made with: it must be known here to check them, and is shown
+    once too.
+    """
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=20)
+    service = models.CharField(max_length=200, blank=True)  # of all that it tells, if not ""
+    only = models.CharField(max_length=100, blank=True)  # the provider's name for the environment
+    prefix = models.CharField(max_length=20)
+    token_hash = models.CharField(max_length=64, unique=True)
+    secret = models.CharField(max_length=200)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.provider} hook of {self.environment}"
+
+
+class HookDelivery(models.Model):
+    """One request to a hook and how it ended: the latest few are kept for its page."""
+
+    hook = models.ForeignKey(Hook, models.CASCADE, related_name="deliveries")
+    at = models.DateTimeField()
+    digest = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=10)  # recorded, repeated, ignored, refused, unreadable
+    said = models.CharField(max_length=300)
+    change = models.ForeignKey(Change, models.SET_NULL, related_name="+", null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["hook", "-at", "-id"], name="deliveries_newest_first")]
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.said}"

@@ -1,10 +1,15 @@
-"""Where changes are posted."""
+"""Where changes are posted, and /{project}/settings/hooks."""
 
 from django.urls import path
 
+from releases.hook_views import hooks, receive, revoke_hook
 from releases.views import post_deploy, post_marker
 
 urlpatterns = [
     path("api/v1/deploys", post_deploy),
     path("api/v1/markers", post_marker),
+    path("hooks/<str:provider>/<str:token>", receive),
+    path("hooks/<str:provider>/<str:token>/<path:rest>", receive),
+    path("<slug:project>/settings/hooks", hooks),
+    path("<slug:project>/settings/hooks/<int:hook_id>/revoke", revoke_hook),
 ]

@@ -48,6 +48,16 @@ class Builds:
 
 
 @dataclass(frozen=True, slots=True)
+class Instances:
+    """Copies of a service first seen from `at` on against those seen before: a deploy without
+    build ids. `build` is what the deploy was announced as."""
+
+    service: str
+    at: datetime
+    build: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """Before a moment against after it; `build` keeps only that build afterwards."""
 
@@ -61,7 +71,7 @@ class Comparison:
     """Two cohorts in one environment between `since` and `until` (aware times, UTC)."""
 
     environment_id: int
-    cohorts: Variants | Builds | Moment
+    cohorts: Variants | Builds | Instances | Moment
     since: datetime
     until: datetime
     scope: Scope = Scope()
@@ -71,4 +81,6 @@ class Comparison:
     def labels(self) -> tuple[str, str]:
         if isinstance(self.cohorts, Moment):
             return "before", "after"
+        if isinstance(self.cohorts, Instances):
+            return "old instances", "new instances"
         return self.cohorts.baseline, self.cohorts.candidate

@@ -1,251 +1,286 @@
-"""Comparison → the cells of both cohorts: one scan of the events, everything else is arithmetic.
+"""Comparison → the totals of both cohorts: a few scans of the events, the rest is arithmetic.
 
-A cell adds up the events of one cohort that share service, route, time slice, bucket of units,
-status code, error and latency bin. Means, quantiles, rates, status codes and their variances all
-come from the same cells, so they can never disagree about which events they count.
+`totals` fetches one comparison, `totals_of_many` those of many flags in the same scans.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from events.query.flags import variant_of_trace
-from events.store.read import Statement, columns, moment
+from events.store.read import Columns, Statement, columns, moment, run
+from insights import scan
 from insights.cohorts import Builds, Comparison, Moment, Scope, Variants
-from insights.statistics.quantiles import BINS_PER_E
+from insights.statistics import quantiles
+from insights.totals import BUCKETS, QUANTILES, SUMS, BinRows, Cut, Rows, Totals, Units, gathered
 
-BUCKETS = 100
 TOP_ROUTES = 40
-OTHER_ROUTES = "(other routes)"
-CELL_COLUMNS = (
-    *("service", "route", "arm", "slice", "bucket", "status_code", "error", "bin"),
-    *("weight", "total_ms", "events"),
-)
+SLICES = 24
+SHORTEST_SLICE_S = 60
+SHARE_SHIFT = 0.10
+IMPRESSION = 200_000  # events that are enough to see whether shares changed
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Parallel arrays, one entry a cell. `place` indexes `places`; `arm` is 0 or 1."""
-
-    places: tuple[Scope, ...]
-    place: NDArray[np.int64]
-    arm: NDArray[np.int64]
-    slice: NDArray[np.int64]
-    bucket: NDArray[np.int64]
-    status: NDArray[np.int64]
-    error: NDArray[np.bool_]
-    bin: NDArray[np.int64]
-    weight: NDArray[np.float64]  # Σ sample rate
-    total_ms: NDArray[np.float64]  # Σ sample rate · duration
-    events: NDArray[np.int64]  # rows as stored
-
-    def where(self, mask: NDArray[np.bool_]) -> "Cells":
-        return Cells(
-            self.places,
-            *(
-                getattr(self, name)[mask]
-                for name in (
-                    "place",
-                    "arm",
-                    "slice",
-                    "bucket",
-                    "status",
-                    "error",
-                    "bin",
-                    "weight",
-                    "total_ms",
-                    "events",
-                )
-            ),
-        )
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """Distinct units. Keys: arm; (arm, place); and both with an error or a status code."""
-
-    whole: dict[int, int]
-    by_place: dict[tuple[int, int], int]
-    hits: dict[tuple[int, int | None, str], int]  # (arm, place or None, "error" or "402")
-    by_bucket: NDArray[np.float64]  # shape (2, BUCKETS)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """All that the statistics need to know of a comparison."""
-
-    cells: Cells
-    units: Units
-    read_rows: int
-    took_ms: float
-
-
-def _events(comparison: Comparison) -> tuple[str, dict[str, Any]]:
-    """The entry events of the comparison's window, each with what a cell is made of."""
-    cohorts = comparison.cohorts
-    parameters: dict[str, Any] = {
-        "environment": comparison.environment_id,
-        "since": moment(comparison.since),
-        "until": moment(comparison.until),
-        "slice": max(comparison.slice_s, 1),
-        "sliced": 1 if comparison.slice_s else 0,
-        "bins": BINS_PER_E,
-        "buckets": BUCKETS,
-    }
-    where = [
-        "environment = {environment:UInt32}",
-        "entry",
-        "time >= {since:DateTime64(6, 'UTC')}",
-        "time < {until:DateTime64(6, 'UTC')}",
-    ]
-    service = comparison.scope.service
-    if isinstance(cohorts, Builds | Moment) and cohorts.service:
-        service = cohorts.service
-    if service:
-        where.append("service = {service:String}")
-        parameters["service"] = service
-    if comparison.scope.route:
-        where.append("route = {route:String}")
-        parameters["route"] = comparison.scope.route
-    arm = "0"
-    if isinstance(cohorts, Builds):
-        where.append("build_id IN ({baseline:String}, {candidate:String})")
-        parameters |= {"baseline": cohorts.baseline, "candidate": cohorts.candidate}
-        arm = "toUInt8(build_id = {candidate:String})"
-    elif isinstance(cohorts, Moment):
-        parameters["moment"] = moment(cohorts.at)
-        arm = "toUInt8(time >= {moment:DateTime64(6, 'UTC')})"
-        if cohorts.build:
-            where.append(f"({arm} = 0 OR build_id = {{candidate:String}})")
-            parameters["candidate"] = cohorts.build
-    select = f"""
-        SELECT trace, service, route, {arm} AS own_arm,
-            if(user_id != '', cityHash64(user_id), cityHash64(trace)) AS unit,
-            if({{sliced:UInt8}}, intDiv(toUnixTimestamp(time), {{slice:UInt32}}), 0) AS slice,
-            toUInt16(unit % {{buckets:UInt16}}) AS bucket, status_code, error,
-            toInt16(floor(log(greatest(duration_ms, 0.001)) * {{bins:UInt16}})) AS bin,
-            sample_rate, duration_ms
-        FROM events WHERE {" AND ".join(where)}"""  # noqa: S608  # constant fragments only
-    return select, parameters
-
-
-def _source(comparison: Comparison) -> tuple[str, dict[str, Any]]:
-    """The window's events with `arm` 0 or 1."""
-    select, parameters = _events(comparison)
-    if not isinstance(comparison.cohorts, Variants):
-        return f"(SELECT *, own_arm AS arm FROM ({select}))", parameters  # noqa: S608
-    flag = comparison.cohorts
-    parameters |= {"flag": flag.flag, "baseline": flag.baseline, "candidate": flag.candidate}
-    seen = variant_of_trace()
-    return (
-        f"""(SELECT hit.*, toUInt8(seen.variant = {{candidate:String}}) AS arm
-             FROM (SELECT trace, variant FROM {seen}
-                   WHERE variant IN ({{baseline:String}}, {{candidate:String}})) AS seen
-             INNER JOIN ({select}) AS hit ON seen.trace = hit.trace)""",  # noqa: S608
-        parameters,
-    )
+class NothingToCompare(Exception):
+    """One of the cohorts holds nothing; the message says which and what to do."""
 
 
 def totals(comparison: Comparison) -> Totals:
-    """Fetches both cohorts' cells and units. Raises StoreUnavailable or QueryTooLarge."""
-    source, parameters = _source(comparison)
-    cells = columns(
-        Statement(
-            f"""SELECT service, route, arm, slice, bucket, status_code, error, bin,
-                    sum(sample_rate) AS weight, sum(sample_rate * duration_ms) AS total_ms,
-                    count() AS events
-                FROM {source}
-                GROUP BY service, route, arm, slice, bucket, status_code, error, bin""",  # noqa: S608
-            parameters,
-        )
-    )
-    units = columns(
-        Statement(
-            f"""SELECT grouping(service) AS all_places, grouping(status_code) AS all_statuses,
-                    grouping(error) AS all_errors, grouping(bucket) AS all_buckets,
-                    service, route, arm, bucket, status_code, error, uniqExact(unit) AS units
-                FROM {source}
-                GROUP BY GROUPING SETS (
-                    (arm), (arm, bucket), (arm, error), (arm, status_code),
-                    (arm, service, route), (arm, service, route, error),
-                    (arm, service, route, status_code))""",  # noqa: S608
-            parameters,
-        )
-    )
-    read, index = _cells(cells.columns)
-    return Totals(
-        read,
-        _units(units.columns, index),
-        cells.read_rows + units.read_rows,
-        cells.took_ms + units.took_ms,
-    )
+    """Both cohorts of one comparison. Raises NothingToCompare, StoreUnavailable, QueryTooLarge."""
+    comparison = _side_by_side(comparison)
+    found = totals_of_many([comparison])[0]
+    if isinstance(found, NothingToCompare):
+        raise found
+    return found
 
 
-def _cells(found: dict[str, Any]) -> tuple[Cells, dict[tuple[str, str], int]]:
-    if not found:  # the engine names no columns where it has no rows
-        found = dict.fromkeys(CELL_COLUMNS, ())
-    services, routes = list(found["service"]), list(found["route"])
-    weight = np.asarray(found["weight"], dtype=np.float64)
+def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingToCompare]:
+    """In the order given. All share environment and scope; several must all be of variants."""
+    profile = scan.profile(comparisons)
+    rows = _fetched(profile)
+    cut, events = _cut(rows.columns)
+    if not cut.places:
+        return [nothing(one, one.labels[0]) for one in comparisons]
+    sliced, paces = _sliced(comparisons, cut, events)
+    source = scan.source(sliced, cut)
+    fetched = [_fetched(scan.sums(source, cut)), _fetched(scan.bins(source))]
+    fetched.append(_fetched(scan.units(source)))
+    read = rows.read_rows + sum(one.read_rows for one in fetched)
+    took = rows.took_ms + sum(one.took_ms for one in fetched)
+    return [
+        _one(one, number, cut, [each.columns for each in fetched], (paces[number], read, took))
+        for number, one in enumerate(sliced)
+    ]
+
+
+def _fetched(source: scan.Source) -> Columns:
+    return columns(Statement(source.sql, source.parameters))
+
+
+def _array(found: dict[str, Any], name: str, kind: Any) -> Any:
+    return np.asarray(found.get(name, ()), dtype=kind)
+
+
+def _cut(found: dict[str, Any]) -> tuple[Cut, int]:
+    """The busiest routes, the rest of each service together, and their pooled quantiles."""
+    weight = _array(found, "weight", np.float64)
+    if not len(weight):
+        return Cut((), {name: np.zeros(1) for name in QUANTILES}), 0
+    pairs = list(zip(found["service"], found["route"], strict=True))
     traffic: dict[tuple[str, str], float] = {}
-    for service, route, part in zip(services, routes, weight, strict=True):
-        traffic[service, route] = traffic.get((service, route), 0.0) + float(part)
-    kept = sorted(traffic, key=lambda key: -traffic[key])[:TOP_ROUTES]
-    places = [Scope(*key) for key in kept]
-    index = {key: number for number, key in enumerate(kept)}
-    for key in traffic.keys() - index.keys():
-        other = Scope(key[0], OTHER_ROUTES)
+    for pair, part in zip(pairs, weight.tolist(), strict=True):
+        traffic[pair] = traffic.get(pair, 0.0) + part
+    busiest = sorted(traffic, key=lambda pair: -traffic[pair])
+    places = [Scope(*pair) for pair in busiest[:TOP_ROUTES]]
+    index = {pair: number for number, pair in enumerate(busiest[:TOP_ROUTES])}
+    for service, route in busiest[TOP_ROUTES:]:
+        other = Scope(service, scan.OTHER_ROUTES)
         if other not in places:
             places.append(other)
-        index[key] = places.index(other)
-    cells = Cells(
-        places=tuple(places),
-        place=np.array([index[key] for key in zip(services, routes, strict=True)], dtype=np.int64),
-        arm=np.asarray(found["arm"], dtype=np.int64),
-        slice=np.asarray(found["slice"], dtype=np.int64),
-        bucket=np.asarray(found["bucket"], dtype=np.int64),
-        status=np.asarray(found["status_code"], dtype=np.int64),
-        error=np.asarray(found["error"], dtype=np.bool_),
-        bin=np.asarray(found["bin"], dtype=np.int64),
-        weight=weight,
-        total_ms=np.asarray(found["total_ms"], dtype=np.float64),
-        events=np.asarray(found["events"], dtype=np.int64),
+        index[service, route] = places.index(other)
+    place = np.array([index[pair] for pair in pairs])
+    return _thresholds(tuple(places), place, _array(found, "bin", np.int64), weight), int(
+        _array(found, "events", np.int64).sum()
     )
-    return cells, index
 
 
-def _units(found: dict[str, Any], index: dict[tuple[str, str], int]) -> Units:
-    whole: dict[int, int] = {}
-    by_place: dict[tuple[int, int], int] = {}
-    hits: dict[tuple[int, int | None, str], int] = {}
+def _thresholds(places: tuple[Scope, ...], place: Any, bin: Any, weight: Any) -> Cut:
+    masks = [*(place == number for number in range(len(places))), np.ones(len(place), bool)]
+    histograms = [quantiles.histogram(bin[mask], weight[mask]) for mask in masks]
+    return Cut(
+        places,
+        {
+            name: np.exp([one.log_quantile(share) for one in histograms])
+            for name, share in QUANTILES.items()
+        },
+    )
+
+
+def _sliced(
+    comparisons: Sequence[Comparison], cut: Cut, events: int
+) -> tuple[list[Comparison], list[float]]:
+    """Each with time slices where the candidate's share of traffic changed, and only there.
+
+    Beside them the pace of each: traffic of the later half of its window over the mean.
+    """
+    if isinstance(comparisons[0].cohorts, Moment):
+        return [replace(one, slice_s=0) for one in comparisons], [1.0] * len(comparisons)
+    wanted = [one if one.slice_s else replace(one, slice_s=_step(one)) for one in comparisons]
+    source = scan.source(wanted, cut, thin=max(events // IMPRESSION, 1))
+    found = _fetched(scan.shares(source)).columns
+    cohort, slice, seen = (_array(found, name, np.int64) for name in ("cohort", "slice", "events"))
+    answers, paces = [], []
+    for number, one in enumerate(wanted):
+        mine = (cohort - 1) // 2 == number
+        shifts = shares_shift((cohort[mine] - 1) % 2, slice[mine], seen[mine])
+        answers.append(one if shifts else replace(one, slice_s=0))
+        paces.append(_pace(slice[mine], seen[mine]))
+    return answers, paces
+
+
+def _pace(slice: Any, events: Any) -> float:
+    """How much faster traffic came in the later half of the slices than in all of them."""
+    slices, index = np.unique(slice, return_inverse=True)
+    if len(slices) < 4:
+        return 1.0
+    traffic = np.bincount(index, weights=events)
+    return float(np.clip(traffic[len(slices) // 2 :].mean() / traffic.mean(), 0.1, 10.0))
+
+
+def _step(comparison: Comparison) -> int:
+    seconds = (comparison.until - comparison.since).total_seconds()
+    return max(SHORTEST_SLICE_S, math.ceil(seconds / SLICES))
+
+
+def shares_shift(cohort: Any, slice: Any, events: Any) -> bool:
+    """Whether the candidate's share of traffic changed between slices by more than chance."""
+    slices, index = np.unique(slice, return_inverse=True)
+    if len(slices) < 2:
+        return False
+    by_cohort = np.zeros((2, len(slices)))
+    np.add.at(by_cohort, (cohort, index), events)
+    total = by_cohort.sum(axis=0)
+    busy = total >= 50
+    if busy.sum() < 2:
+        return False
+    share = by_cohort[1, busy] / total[busy]
+    noise = 4 * math.sqrt(0.25 / float(total[busy].min()))
+    return bool(share.max() - share.min() > max(SHARE_SHIFT, noise))
+
+
+def _one(
+    comparison: Comparison,
+    number: int,
+    cut: Cut,
+    found: list[dict[str, Any]],
+    cost: tuple[float, int, float],
+) -> Totals | NothingToCompare:
+    sums, bins, units = (_of(number, one) for one in found)
+    for arm in (0, 1):
+        if not (sums["cohort"] == arm).any():
+            return nothing(comparison, comparison.labels[arm])
+    rows = Rows(
+        cohort=sums["cohort"],
+        slice=sums["slice"].astype(np.int64),
+        place=sums["place"].astype(np.int64),
+        bucket=sums["bucket"].astype(np.int64),
+        code=sums["code"].astype(np.int64),
+        events=sums["events"].astype(np.int64),
+        sums={name: sums[name].astype(np.float64) for name in SUMS},
+    )
+    by_bin = BinRows(
+        cohort=bins["cohort"],
+        slice=bins["slice"].astype(np.int64),
+        place=bins["place"].astype(np.int64),
+        bin=bins["bin"].astype(np.int64),
+        weight=bins["weight"].astype(np.float64),
+    )
+    return gathered(
+        cut,
+        rows,
+        by_bin,
+        _units(units, len(cut.places)),
+        _seconds(comparison),
+        together=not isinstance(comparison.cohorts, Moment),
+        pace=cost[0],
+        read_rows=cost[1],
+        took_ms=cost[2],
+    )
+
+
+def _of(number: int, found: dict[str, Any]) -> dict[str, Any]:
+    """The columns of one comparison, its cohorts numbered 0 and 1."""
+    cohort = _array(found, "cohort", np.int64) - 1
+    mine = cohort // 2 == number
+    part = {name: np.asarray(values)[mine] for name, values in found.items()}
+    return {**part, "cohort": cohort[mine] % 2}
+
+
+def _seconds(comparison: Comparison) -> tuple[float, float]:
+    of = comparison.cohorts
+    middle = of.at if isinstance(of, Moment) else None
+    whole = max((comparison.until - comparison.since).total_seconds(), 1.0)
+    if middle is None:
+        return whole, whole
+    before = max((middle - comparison.since).total_seconds(), 1.0)
+    return before, max((comparison.until - middle).total_seconds(), 1.0)
+
+
+def _units(found: dict[str, Any], places: int) -> Units:
     by_bucket = np.zeros((2, BUCKETS))
-    names = [
-        *("all_places", "all_statuses", "all_errors", "all_buckets", "service", "route", "arm"),
-        *("bucket", "status_code", "error", "units"),
-    ]
-    for row in zip(*(found.get(name, ()) for name in names), strict=True):
-        any_place, any_status, any_error, any_bucket, service, route, arm, *rest = row
-        bucket, status, error, count = (int(value) for value in rest)
-        arm = int(arm)
-        place = None if any_place else index[service, route]
+    by_place = np.zeros((2, max(places, 1)), dtype=np.int64)
+    hits: dict[tuple[int, int | None, str], int] = {}
+    named = [0, 0]
+    names = ("all_places", "all_codes", "all_errors", "all_buckets", "cohort", "place", "bucket")
+    for row in zip(
+        *(found[name].tolist() for name in (*names, "code", "error", "units", "named")), strict=True
+    ):
+        any_place, any_code, any_error, any_bucket, cohort, place, bucket, code, error, *count = row
+        where = None if any_place else place
         if not any_bucket:
-            by_bucket[arm, bucket] = count
+            by_bucket[cohort, bucket] = count[0]
+            named[cohort] += count[1]
         elif not any_error:
             if error:
-                _add(hits, (arm, place, "error"), count)
-        elif not any_status:
-            _add(hits, (arm, place, str(status)), count)
-        elif place is None:
-            whole[arm] = count
+                hits[cohort, where, "error"] = count[0]
+        elif not any_code:
+            hits[cohort, where, str(code)] = count[0]
         else:
-            _add(by_place, (arm, place), count)
-    return Units(whole, by_place, hits, by_bucket)
+            by_place[cohort, place] = count[0]
+    return Units(by_bucket, by_place, hits, (named[0], named[1]))
 
 
-def _add(counts: dict[Any, int], key: Any, count: int) -> None:
-    """Rare routes share a place, where a unit may be counted more than once."""
-    counts[key] = counts.get(key, 0) + count
+def _side_by_side(comparison: Comparison) -> Comparison:
+    """Two builds are compared in the time from when the second served until one of them ended."""
+    of = comparison.cohorts
+    if not isinstance(of, Builds):
+        return comparison
+    found = run(
+        Statement(
+            """SELECT build_id, toUnixTimestamp64Micro(min(time)) AS first,
+                toUnixTimestamp64Micro(max(time)) AS last
+            FROM events WHERE environment = {environment:UInt32} AND entry
+                AND service = {service:String} AND build_id IN {builds:Array(String)}
+                AND time >= {since:DateTime64(6, 'UTC')} AND time < {until:DateTime64(6, 'UTC')}
+            GROUP BY build_id""",
+            {
+                "environment": comparison.environment_id,
+                "service": of.service,
+                "builds": [of.baseline, of.candidate],
+                "since": moment(comparison.since),
+                "until": moment(comparison.until),
+            },
+        )
+    ).rows
+    seen = {row["build_id"]: row for row in found}
+    for build in (of.baseline, of.candidate):
+        if build not in seen:
+            raise nothing(comparison, build)
+    since = max(int(row["first"]) for row in found)
+    last = min(int(row["last"]) for row in found)
+    if last <= since:
+        raise NothingToCompare(
+            f"Builds {of.baseline} and {of.candidate} of {of.service} never served at the same"
+            " time in this window."
+        )
+    return replace(
+        comparison,
+        since=datetime.fromtimestamp(since / 1e6, UTC),
+        until=datetime.fromtimestamp(last / 1e6, UTC) + timedelta(microseconds=1),
+    )
+
+
+def nothing(comparison: Comparison, label: str) -> NothingToCompare:
+    """Which cohort holds nothing, in words."""
+    of = comparison.cohorts
+    if isinstance(of, Variants):
+        return NothingToCompare(f"No request has seen {of.flag}={label} in this window.")
+    if isinstance(of, Builds):
+        return NothingToCompare(f"Build {label} of {of.service} served no request in this window.")
+    if isinstance(of, Moment):
+        when = "in the hour before" if label == "before" else "since then"
+        return NothingToCompare(f"No request came in {when}.")
+    return NothingToCompare(f"No request of {of.service} was served by {label} in this window.")

@@ -9,15 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from insights.cohorts import Scope
-from insights.comparison import BUCKETS, Cells, Totals
+from insights.parts import Part, part
 from insights.statistics import counts, quantiles, sequences
-from insights.statistics.totals import Arm, Array, Estimate, compare_means, compare_rates
+from insights.statistics.totals import (
+    Arm,
+    Estimate,
+    compare_counts,
+    compare_means,
+    compare_rates,
+    share_error,
+)
+from insights.totals import QUANTILES, Array, Totals
 
 LEVEL = 0.95
-QUANTILES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99}
+HARM_LEVEL_ALPHA = 0.10  # both sides; one side of it is the 95% bound of a guard
 ENOUGH_UNITS = 20.0
 ENOUGH_UNITS_MEAN = 30.0
 ENOUGH_HITS = 10.0
@@ -28,10 +35,11 @@ STATUS_CODES_SHOWN = 8
 class Delta:
     """One measure's difference in one scope.
 
-    Latencies in ms, rates as fractions of 1. `d` is what is tested: ln(ratio) for latencies and
+    Latencies in ms, rates as fractions of 1. `d` is what is reported: ln(ratio) for latencies and
     traffic, the plain difference for rates; `error` its standard error and `scale` the factor that
-    makes it a log ratio's. `log_e` is ln of the e-value; `tested` says whether enough was seen.
-    Intervals are None where nothing is excluded or a ratio has no denominator.
+    makes it a log ratio's. `log_e` is ln of the e-value, −∞ where nothing may be claimed; `tested`
+    says whether enough was seen for intervals to be relied on, `reason` why not. Intervals are
+    None where nothing is excluded or a ratio has no denominator.
     """
 
     measure: str
@@ -50,7 +58,7 @@ class Delta:
     degrees: float
     log_e: float
     tested: bool
-    reason: str = ""  # why it is not tested
+    reason: str = ""
 
     @property
     def is_latency(self) -> bool:
@@ -60,92 +68,43 @@ class Delta:
     def is_rate(self) -> bool:
         return self.measure == "error_rate" or self.measure.startswith("status_code:")
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The cells of one scope, as arms by stratum and bucket."""
-
-    scope: Scope
-    place: int | None
-    cells: Cells
-    stratum: NDArray[np.int64]
-    strata: int
-    totals: Totals
-
-    def arms(self, value: Array | None = None) -> tuple[Arm, Arm]:
-        """Σw and Σ`value` (default: nothing) of baseline and candidate."""
-        weight = self._grid(self.cells.weight)
-        values = self._grid(value) if value is not None else np.zeros_like(weight)
-        return Arm(weight[0], values[0]), Arm(weight[1], values[1])
-
-    def _grid(self, value: Array) -> Array:
-        key = (self.cells.arm * self.strata + self.stratum) * BUCKETS + self.cells.bucket
-        size = 2 * self.strata * BUCKETS
-        grid: Array = np.bincount(key, weights=value, minlength=size).astype(np.float64)
-        return grid.reshape(2, self.strata, BUCKETS)
-
-    def balanced(self) -> Array:
-        """Each cell's weight after the overlap weighting of its stratum."""
-        weight = self._grid(self.cells.weight).sum(axis=2)
-        total = weight.sum(axis=0)
-        factor = weight[::-1] / np.where(total > 0, total, 1.0)
-        balanced: Array = self.cells.weight * factor[self.cells.arm, self.stratum]
-        return balanced
-
-    def counted(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Events and distinct units of both cohorts."""
-        events = [int(self.cells.events[self.cells.arm == arm].sum()) for arm in (0, 1)]
-        units = self.totals.units
-        seen = [
-            units.whole.get(arm, 0)
-            if self.place is None
-            else units.by_place.get((arm, self.place), 0)
-            for arm in (0, 1)
-        ]
-        return (events[0], events[1]), (seen[0], seen[1])
-
-
-def part(totals: Totals, place: int | None, *, without: frozenset[int] = frozenset()) -> Part:
-    """The cells of one place, or of all of them but `without`, each place a stratum of its own."""
-    cells = totals.cells
-    if place is not None:
-        cells = cells.where(cells.place == place)
-    elif without:
-        cells = cells.where(~np.isin(cells.place, list(without)))
-    slices = cells.slice - (cells.slice.min() if len(cells) else 0)
-    key = slices * max(len(cells.places), 1) + (cells.place if place is None else 0)
-    found, stratum = np.unique(key, return_inverse=True)
-    scope = cells.places[place] if place is not None else Scope()
-    return Part(scope, place, cells, stratum.astype(np.int64), len(found), totals)
+    @property
+    def harm_excluded(self) -> float:
+        """By how much it is at most higher (95%, one-sided, at every look), on the scale of `d`."""
+        if not self.tested:
+            return math.inf
+        half = sequences.half_width(
+            self.error, self.error * self.scale, self.degrees, HARM_LEVEL_ALPHA
+        )
+        return self.d + half
 
 
 def deltas(totals: Totals) -> list[Delta]:
     """Every measure of the whole cohort, then of each place, busiest first."""
     found: list[Delta] = []
-    for place in (None, *range(len(totals.cells.places))):
+    for place in (None, *range(len(totals.places))):
         found.extend(measured(part(totals, place)))
     return found
 
 
 def measured(of: Part) -> Iterator[Delta]:
     """All measures of one scope; nothing where a cohort has no events in it."""
-    if not {0, 1} <= set(np.unique(of.cells.arm)):
+    if not of.keep or not min(of.events()):
         return
     yield from _latencies(of)
-    yield _rate(of, "error_rate", of.cells.error, "error")
-    for code in _status_codes(of.cells):
-        yield _rate(of, f"status_code:{code}", of.cells.status == code, str(code))
+    yield _rate(of, "error_rate", of.sums("failed"), "error")
+    for code, value in _status_codes(of):
+        yield _rate(of, f"status_code:{code}", value, str(code))
     if (traffic := _traffic(of)) is not None:
         yield traffic
 
 
-def _status_codes(cells: Cells) -> list[int]:
-    seen = {
-        int(code): float(cells.weight[cells.status == code].sum())
-        for code in np.unique(cells.status)
-        if code
-    }
-    return sorted(sorted(seen, key=lambda code: -seen[code])[:STATUS_CODES_SHOWN])
+def _status_codes(of: Part) -> Iterator[tuple[int, Array]]:
+    grids = {code: of.grid(grid) for code, grid in of.totals.codes.items()}
+    sizes = {code: float(grid.sum()) for code, grid in grids.items()}
+    often = sorted((code for code in sizes if sizes[code]), key=lambda code: -sizes[code])
+    for code in sorted(often[:STATUS_CODES_SHOWN]):
+        yield code, grids[code]
 
 
 def _too_few(estimate: Estimate, enough: float) -> str:
@@ -155,94 +114,101 @@ def _too_few(estimate: Estimate, enough: float) -> str:
 
 
 def _latencies(of: Part) -> Iterator[Delta]:
-    mean = compare_means(*of.arms(of.cells.total_ms))
-    if mean is None:
-        return
-    error = math.sqrt(mean.variance)
-    yield _log_delta(of, "latency_mean", mean, error, error, _too_few(mean, ENOUGH_UNITS_MEAN))
-    weight = of.balanced()
-    if not weight.sum():
-        return
-    pooled = quantiles.histogram(of.cells.bin, weight)
-    own = [
-        quantiles.histogram(of.cells.bin[of.cells.arm == a], weight[of.cells.arm == a])
-        for a in (0, 1)
-    ]
-    for measure, share in QUANTILES.items():
-        yield _quantile(of, measure, share, pooled, own)
+    mean = compare_means(*of.arms(of.sums("total_ms")))
+    if mean is not None:
+        yield _mean(of, mean)
+    histograms = of.histograms()
+    if min(own.total() for own in histograms) > 0:
+        for name in QUANTILES:
+            yield _quantile(of, name, histograms)
+
+
+def _mean(of: Part, mean: Estimate) -> Delta:
+    """Reported as it is, tested with values above the pooled p99 cut down to it.
+
+    The tail of a plain mean is where false alarms in small cohorts come from.
+    """
+    capped = compare_means(*of.arms(of.sums("capped_ms"))) or mean
+    reason = _too_few(mean, ENOUGH_UNITS_MEAN)
+    z = sequences.small_sample(_score(capped.d, capped.variance), capped.degrees)
+    error = math.sqrt(capped.variance)
+    log_e = sequences.log_e_value(z, error) if error > 0 else 0.0
+    if (capped.d > 0) != (mean.d > 0):
+        log_e = min(log_e, 0.0)  # test and estimate disagree in sign: nothing to claim
+    return _log_delta(of, "latency_mean", mean, reason, log_e)
 
 
 def _quantile(
     of: Part,
-    measure: str,
-    share: float,
-    pooled: quantiles.Histogram,
-    own: list[quantiles.Histogram],
+    name: str,
+    histograms: tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram],
 ) -> Delta:
     """Tested as the share of events above the pooled quantile, reported as the quantiles."""
-    threshold = pooled.log_quantile(share)
-    above = _share_of_bin_above(of.cells.bin, threshold)
-    test = compare_rates(*of.arms(of.cells.weight * above))
-    values = [histogram.log_quantile(share) for histogram in own]
+    share = QUANTILES[name]
+    pooled = histograms[2]
+    arms = of.arms(of.sums(f"above_{name}"))
+    test = compare_rates(*arms)
     if test is None:
         raise ValueError("a scope with two cohorts has a common stratum")
+    values = [own.log_quantile(share) for own in histograms[:2]]
     errors = [
-        quantiles.log_error(histogram, share, _share_error(of, arm, values[arm]))
-        for arm, histogram in enumerate(own)
+        quantiles.log_error(own, share, error)
+        for own, error in zip(histograms[:2], _share_errors(arms, share), strict=True)
     ]
-    steep = quantiles.slope(pooled, share)
     reason = _too_few(test, ENOUGH_UNITS)
-    if not reason and _hits(of, above) < ENOUGH_HITS:
+    if not reason and _hits(of, arms) < ENOUGH_HITS:
         reason = "too few requests this slow"
     z = sequences.small_sample(_score(test.d, test.null_variance), test.degrees)
-    scale = max(math.sqrt(test.null_variance) * steep, 1e-6)
+    scale = max(math.sqrt(test.null_variance) * quantiles.slope(pooled, share), 1e-6)
+    log_e = sequences.log_e_value(z, scale)
     estimate = Estimate(
         baseline=math.exp(values[0]),
         candidate=math.exp(values[1]),
         d=values[1] - values[0],
         variance=errors[0] ** 2 + errors[1] ** 2,
         null_variance=test.null_variance,
-        pooled=math.exp(threshold),
+        pooled=math.exp(pooled.log_quantile(share)),
         units=test.units,
         degrees=test.degrees,
     )
-    error = math.sqrt(estimate.variance)
-    log_e = sequences.log_e_value(z, scale)
     if (test.d > 0) != (estimate.d > 0):
-        log_e = min(log_e, 0.0)  # test and estimate disagree in sign: nothing to claim
-    return _log_delta(of, measure, estimate, error, error, reason, log_e)
+        log_e = min(log_e, 0.0)
+    return _log_delta(of, f"latency_{name}", estimate, reason, log_e)
 
 
-def _share_of_bin_above(bins: NDArray[np.int64], threshold: float) -> Array:
-    """1 for bins above the threshold, 0 below, the part of the bin that it falls into."""
-    position = threshold * quantiles.BINS_PER_E
-    return np.clip(bins + 1 - position, 0.0, 1.0)
+def _share_errors(arms: tuple[Arm, Arm], share: float) -> list[float]:
+    """Standard errors of each cohort's share below its own quantile.
+
+    A cohort with too little on one side of the threshold borrows the other's variation, at its
+    own size.
+    """
+    own = [share_error(arm, share) for arm in arms]
+    sizes = [float(arm.weight.sum()) for arm in arms]
+    found = []
+    for place, error in enumerate(own):
+        other = own[1 - place]
+        if error is not None:
+            found.append(error)
+        elif other is not None:
+            found.append(other * math.sqrt(sizes[1 - place] / max(sizes[place], 1e-9)))
+        else:
+            found.append(0.5)
+    return found
 
 
-def _share_error(of: Part, arm: int, threshold: float) -> float:
-    """Standard error, over units, of one cohort's share below its own quantile."""
-    above = _share_of_bin_above(of.cells.bin, threshold)
-    weight = of.balanced()
-    mask = of.cells.arm == arm
-    n = np.bincount(of.cells.bucket[mask], weights=weight[mask], minlength=BUCKETS)
-    s = np.bincount(of.cells.bucket[mask], weights=(weight * above)[mask], minlength=BUCKETS)
-    residual = (s - s.sum() / n.sum() * n) / n.sum()
-    filled = max(int((n > 0).sum()), 2)
-    return math.sqrt(filled / (filled - 1) * float((residual**2).sum()))
-
-
-def _hits(of: Part, above: Array) -> float:
+def _hits(of: Part, arms: tuple[Arm, Arm]) -> float:
     """About how many units exceed a threshold, times the smaller cohort's share of units.
 
     Units are taken as distinct until the events above outnumber them.
     """
-    events = float((of.cells.events * above).sum())
-    _, units = of.counted()
+    weight = sum(float(arm.weight.sum()) for arm in arms)
+    above = sum(float(arm.value.sum()) for arm in arms)
+    units = of.units()
     everyone = sum(units)
-    if not everyone:
+    if not everyone or not weight:
         return 0.0
-    distinct = everyone * -math.expm1(-events / everyone)
-    return distinct * min(units) / everyone
+    events = sum(of.events()) * above / weight
+    return everyone * -math.expm1(-events / everyone) * min(units) / everyone
 
 
 def _score(d: float, variance: float) -> float:
@@ -250,64 +216,43 @@ def _score(d: float, variance: float) -> float:
 
 
 def _log_delta(
-    of: Part,
-    measure: str,
-    estimate: Estimate,
-    error: float,
-    scale: float,
-    reason: str,
-    log_e: float | None = None,
+    of: Part, measure: str, estimate: Estimate, reason: str, log_e: float = -math.inf
 ) -> Delta:
-    """A delta whose difference is tested and bounded on the log scale."""
-    if log_e is None:
-        z = sequences.small_sample(_score(estimate.d, error**2), estimate.degrees)
-        log_e = sequences.log_e_value(z, scale) if scale > 0 else 0.0
-    half = sequences.half_width(error, scale, estimate.degrees, 1 - LEVEL)
-    ratio = math.exp(estimate.d)
+    """A delta whose difference is bounded on the log scale."""
+    error = math.sqrt(estimate.variance)
+    half = sequences.half_width(error, error, estimate.degrees, 1 - LEVEL)
     bounds = None
     if math.isfinite(half) and half < 20:
         bounds = (math.exp(estimate.d - half), math.exp(estimate.d + half))
     base = estimate.baseline
-    events, units = of.counted()
     return Delta(
         measure=measure,
         scope=of.scope,
         baseline=base,
         candidate=estimate.candidate,
-        ratio=ratio,
+        ratio=math.exp(estimate.d),
         difference=estimate.candidate - base,
         ratio_interval=bounds,
         difference_interval=(base * (bounds[0] - 1), base * (bounds[1] - 1)) if bounds else None,
-        events=events,
-        units=units,
+        events=of.events(),
+        units=of.units(),
         d=estimate.d,
         error=error,
         scale=1.0,
         degrees=estimate.degrees,
-        log_e=log_e,
+        log_e=-math.inf if reason else log_e,
         tested=not reason,
         reason=reason,
     )
 
 
-def _rate(of: Part, measure: str, counts_as: NDArray[np.bool_], hit: str) -> Delta:
+def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
     """A share of events: compared plainly, with an exact e-value where few units have it."""
-    estimate = compare_rates(*of.arms(of.cells.weight * counts_as))
+    estimate = compare_rates(*of.arms(value))
     if estimate is None:
         raise ValueError("a scope with two cohorts has a common stratum")
-    events, units = of.counted()
-    hits = [of.totals.units.hits.get((arm, of.place, hit), 0) for arm in (0, 1)]
-    share = units[1] / sum(units) if sum(units) else 0.5
-    log_exact = counts.log_e_value(hits[0], hits[1], share)
     error = math.sqrt(estimate.variance)
-    null_error = math.sqrt(estimate.null_variance)
-    log_e, reason = log_exact, _too_few(estimate, ENOUGH_UNITS)
-    if not reason and sum(hits) * min(share, 1 - share) >= ENOUGH_HITS and null_error > 0:
-        z = sequences.small_sample(_score(estimate.d, estimate.null_variance), estimate.degrees)
-        usual = sequences.log_e_value(z, null_error / max(estimate.pooled, 1e-9))
-        log_e = float(np.logaddexp(usual, log_exact) - math.log(2))
-    if (share_up(hits, share) > 0) != (estimate.d > 0) and log_e == log_exact:
-        log_e = min(log_e, 0.0)
+    log_e, reason = _rate_evidence(of, estimate, hit)
     return Delta(
         measure=measure,
         scope=of.scope,
@@ -316,9 +261,9 @@ def _rate(of: Part, measure: str, counts_as: NDArray[np.bool_], hit: str) -> Del
         ratio=estimate.candidate / estimate.baseline if estimate.baseline > 0 else None,
         difference=estimate.d,
         ratio_interval=_ratio_interval(estimate, error),
-        difference_interval=_difference_interval(estimate, error, units),
-        events=events,
-        units=units,
+        difference_interval=_difference_interval(estimate, error, of.units()),
+        events=of.events(),
+        units=of.units(),
         d=estimate.d,
         error=error,
         scale=1 / max(estimate.pooled, 1e-9),
@@ -329,9 +274,29 @@ def _rate(of: Part, measure: str, counts_as: NDArray[np.bool_], hit: str) -> Del
     )
 
 
-def share_up(hits: list[int], share: float) -> float:
-    """Positive when more of the units with a hit are in the candidate than its share of units."""
-    return hits[1] - share * sum(hits)
+def _rate_evidence(of: Part, estimate: Estimate, hit: str) -> tuple[float, str]:
+    """ln E, and why intervals can't be relied on yet.
+
+    The exact e-value needs cohorts that were there together, at one share of the units; it may
+    claim from the first errors on. Where many units have one, it is averaged with the usual one.
+    """
+    units = of.units()
+    hits = [of.totals.units.hits.get((arm, of.place, hit), 0) for arm in (0, 1)]
+    share = units[1] / sum(units) if sum(units) else 0.5
+    parts = []
+    if of.totals.together and of.totals.events.shape[1] == 1:
+        log_exact = counts.log_e_value(hits[0], hits[1], share)
+        up = hits[1] > share * sum(hits)
+        parts.append(log_exact if up == (estimate.d > 0) else min(log_exact, 0.0))
+    reason = _too_few(estimate, ENOUGH_UNITS)
+    null_error = math.sqrt(estimate.null_variance)
+    enough = sum(hits) * min(share, 1 - share) >= ENOUGH_HITS
+    if not reason and enough and null_error > 0:
+        z = sequences.small_sample(_score(estimate.d, estimate.null_variance), estimate.degrees)
+        parts.append(sequences.log_e_value(z, null_error / max(estimate.pooled, 1e-9)))
+    if not parts:
+        return -math.inf, reason
+    return float(np.logaddexp.reduce(parts)) - math.log(len(parts)), reason
 
 
 def _difference_interval(
@@ -341,7 +306,7 @@ def _difference_interval(
     if estimate.pooled == 0 or error == 0:
         if not min(units):
             return None
-        bound = [-math.log((1 - LEVEL) / 4) / n for n in units]  # rule of three, twice sided
+        bound = [-math.log((1 - LEVEL) / 4) / n for n in units]  # a mixture that starts at none
         return max(-bound[0], -1.0), min(bound[1], 1.0)
     half = sequences.half_width(error, error / estimate.pooled, estimate.degrees, 1 - LEVEL)
     if not math.isfinite(half):
@@ -362,13 +327,13 @@ def _ratio_interval(estimate: Estimate, error: float) -> tuple[float, float] | N
 
 
 def _traffic(of: Part) -> Delta | None:
-    """Requests of this scope per unit of the whole cohort."""
-    weight = of.cells.weight
-    by_bucket = np.zeros((2, BUCKETS))
-    np.add.at(by_bucket, (of.cells.arm, of.cells.bucket), weight)
-    units = of.totals.units.by_bucket
-    estimate = compare_means(Arm(units[:1], by_bucket[:1]), Arm(units[1:], by_bucket[1:]))
+    """Requests of this scope per unit of the whole cohort; a second, before and after."""
+    by_bucket = of.totals.sums["weight"][:, :, of.keep, :].sum(axis=(1, 2))
+    if not of.totals.together:
+        estimate: Estimate | None = compare_counts(by_bucket[0], by_bucket[1], of.totals.seconds)
+    else:
+        units = of.totals.units.by_bucket
+        estimate = compare_means(Arm(units[:1], by_bucket[:1]), Arm(units[1:], by_bucket[1:]))
     if estimate is None:
         return None
-    error = math.sqrt(estimate.variance)
-    return _log_delta(of, "traffic", estimate, error, error, _too_few(estimate, ENOUGH_UNITS))
+    return _log_delta(of, "traffic", estimate, _too_few(estimate, ENOUGH_UNITS))

@@ -8,23 +8,21 @@ from typing import Any
 import numpy as np
 
 from insights import placebos, sentences
-from insights.cohorts import Builds, Comparison, Moment, Scope, Variants
-from insights.comparison import Totals, totals
-from insights.deltas import Delta, measured, part
+from insights.cohorts import Comparison, Moment, Scope, Variants
+from insights.comparison import NothingToCompare, totals
+from insights.deltas import Delta, measured
 from insights.findings import Finding, findings
+from insights.parts import part
 from insights.statistics import before_after, quantiles, sample_ratio
+from insights.totals import Totals, shared_slices
 from insights.verdicts import Evidence, Judged, judge
 
-SLICES = 24
-SHARE_SHIFT = 0.10
+__all__ = ["NothingToCompare", "Plan", "Result", "examine", "examined", "window_of"]
+
 HISTORY = timedelta(hours=1)
 LEAST_HISTORY = timedelta(minutes=15)
 DISTRIBUTIONS = 3
 CURVE_STEP = 5  # of the 2% bins: a point every 10%
-
-
-class NothingToCompare(Exception):
-    """One of the cohorts holds nothing; the message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,105 +80,69 @@ class Result:
 
 def examine(comparison: Comparison, plan: Plan | None = None) -> Result:
     """One look at a comparison. Raises NothingToCompare, StoreUnavailable or QueryTooLarge."""
-    seconds = max((comparison.until - comparison.since).total_seconds(), 1.0)
-    sliced = Comparison(
-        comparison.environment_id,
-        comparison.cohorts,
-        comparison.since,
-        comparison.until,
-        comparison.scope,
-        slice_s=_slice_seconds(comparison, seconds),
-    )
-    found = totals(sliced)
-    _both_or_raise(comparison, found)
-    if not isinstance(comparison.cohorts, Builds) and not _shares_shift(found):
-        found.cells.slice[:] = 0
+    return examined(comparison, totals(comparison), plan)
+
+
+def examined(comparison: Comparison, found: Totals, plan: Plan | None = None) -> Result:
+    """A look at totals that have been fetched."""
     if isinstance(comparison.cohorts, Moment):
         return _before_and_after(comparison, found)
-    return _side_by_side(comparison, found, plan or Plan(), seconds)
+    return _side_by_side(comparison, found, plan or Plan())
 
 
-def _slice_seconds(comparison: Comparison, seconds: float) -> int:
-    if isinstance(comparison.cohorts, Moment):
-        return 0
-    if isinstance(comparison.cohorts, Builds):
-        return 60
-    return max(60, math.ceil(seconds / SLICES))
-
-
-def _both_or_raise(comparison: Comparison, found: Totals) -> None:
-    for arm, label in enumerate(comparison.labels):
-        if not (len(found.cells) and (found.cells.arm == arm).any()):
-            raise NothingToCompare(_nothing(comparison, label))
-
-
-def _nothing(comparison: Comparison, label: str) -> str:
-    of = comparison.cohorts
-    if isinstance(of, Variants):
-        return f"No request has seen {of.flag}={label} in this window."
-    if isinstance(of, Builds):
-        return f"Build {label} of {of.service} served no request in this window."
-    return f"No request came in {'the hour before' if label == 'before' else 'since then'}."
-
-
-def _shares_shift(found: Totals) -> bool:
-    """Whether the candidate's share of traffic changed between slices by more than chance."""
-    slices, index = np.unique(found.cells.slice, return_inverse=True)
-    if len(slices) < 2:
-        return False
-    by_arm = np.zeros((2, len(slices)))
-    np.add.at(by_arm, (found.cells.arm, index), found.cells.events)
-    total = by_arm.sum(axis=0)
-    busy = total >= 50
-    if busy.sum() < 2:
-        return False
-    share = by_arm[1, busy] / total[busy]
-    noise = 4 * math.sqrt(0.25 / float(total[busy].min()))
-    return bool(share.max() - share.min() > max(SHARE_SHIFT, noise))
-
-
-def _side_by_side(comparison: Comparison, found: Totals, plan: Plan, seconds: float) -> Result:
-    units = (found.units.whole.get(0, 0), found.units.whole.get(1, 0))
-    ratio = sample_ratio.test(units, plan.shares) if plan.shares else None
+def _side_by_side(comparison: Comparison, found: Totals, plan: Plan) -> Result:
+    units = found.units.whole
+    ratio = None
+    if plan.shares and found.units.are_users and found.events.shape[1] == 1:
+        ratio = sample_ratio.test(units, plan.shares)
     evidence: Evidence = "randomised" if plan.split else "concurrent"
     note, withheld = sentences.EVIDENCE[evidence], ""
-    if isinstance(comparison.cohorts, Builds):
-        note = "Concurrent: both builds served requests in the same minutes, which are compared"
+    if not isinstance(comparison.cohorts, Variants):
+        note = "Concurrent: both served requests in the same minutes, which are compared"
     if ratio and ratio.mismatch:
         evidence = "concurrent"
         note = withheld = (
             "The split did not come out as planned (sample-ratio mismatch), so nothing is claimed:"
             " check that every user is asked for the flag and that no variant loses requests"
         )
-    judged = judge(_deltas(found, comparison), evidence, elapsed_s=seconds, withheld=withheld)
+    if not found.units.are_users:
+        note += (
+            "; most requests name no user, so each trace counts as one of its own and intervals"
+            " may be too narrow"
+        )
+    found = shared_slices(found)
+    judged = judge(
+        _deltas(found, comparison),
+        evidence,
+        elapsed_s=found.seconds[1] / found.pace,
+        withheld=withheld,
+    )
     return _result(comparison, found, evidence, ratio, judged, note)
 
 
 def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     moment = comparison.cohorts
     assert isinstance(moment, Moment)  # noqa: S101  # the caller's branch, for the type checker
-    history = moment.at - comparison.since
     drifts = placebos.drifts(comparison)
-    seconds = max((comparison.until - moment.at).total_seconds(), 1.0)
 
     def gate(delta: Delta) -> str:
         return _gate(delta, drifts)
 
     withheld = ""
-    if history < LEAST_HISTORY or not _history_is_filled(found):
+    if drifts.history < LEAST_HISTORY:
         withheld = "less than 15 minutes of history to compare with"
     judged = judge(
-        _deltas(found, comparison), "before_after", elapsed_s=seconds, withheld=withheld, gate=gate
+        _deltas(found, comparison),
+        "before_after",
+        elapsed_s=found.seconds[1],
+        withheld=withheld,
+        gate=gate,
     )
     note = (
         f"{sentences.EVIDENCE['before_after']}; checked against {drifts.count} earlier moments"
         " when nothing changed"
     )
     return _result(comparison, found, "before_after", None, judged, note)
-
-
-def _history_is_filled(found: Totals) -> bool:
-    return float(found.cells.events[found.cells.arm == 0].sum()) > 0
 
 
 def _gate(delta: Delta, drifts: "placebos.Drifts") -> str:
@@ -204,7 +166,7 @@ def _deltas(found: Totals, comparison: Comparison) -> list[Delta]:
     if comparison.scope.route:
         return list(measured(part(found, None)))
     listed = list(measured(part(found, None)))
-    for place in range(len(found.cells.places)):
+    for place in range(len(found.places)):
         listed.extend(measured(part(found, place)))
     return listed
 
@@ -218,15 +180,12 @@ def _result(
     note: str,
 ) -> Result:
     told = findings(judged, found)
-    cells = found.cells
+    events = found.events.sum(axis=(1, 2))
     return Result(
         comparison=comparison,
         evidence=evidence,
-        events=(
-            int(cells.events[cells.arm == 0].sum()),
-            int(cells.events[cells.arm == 1].sum()),
-        ),
-        units=(found.units.whole.get(0, 0), found.units.whole.get(1, 0)),
+        events=(int(events[0]), int(events[1])),
+        units=found.units.whole,
         ratio=ratio,
         judged=judged,
         findings=told,
@@ -239,40 +198,35 @@ def _result(
 
 def _curves(found: Totals, told: list[Finding]) -> dict[Scope, Any]:
     """For the scopes worth a picture: latency distribution and status codes of both cohorts."""
-    places = {scope: i for i, scope in enumerate(found.cells.places)}
+    places = {scope: i for i, scope in enumerate(found.places)}
     wanted: list[int | None] = [places.get(one.delta.scope) for one in told]
-    busiest = int(np.bincount(found.cells.place, weights=found.cells.weight).argmax())
     shown: list[int | None] = []
-    for place in (*wanted, None, busiest):
+    for place in (*wanted, None, 0):
         if place not in shown and len(shown) < DISTRIBUTIONS:
             shown.append(place)
-    return {
-        (found.cells.places[place] if place is not None else Scope()): _curve(found, place)
-        for place in shown
-    }
+    return {(found.places[p] if p is not None else Scope()): _curve(found, p) for p in shown}
 
 
 def _curve(found: Totals, place: int | None) -> dict[str, Any]:
     of = part(found, place)
-    arms = [of.cells.where(of.cells.arm == arm) for arm in (0, 1)]
-    first, last = int(of.cells.bin.min()), int(of.cells.bin.max()) + 1
-    edges = range(first, last + CURVE_STEP, CURVE_STEP)
+    bins = found.bins[:, :, of.keep, :].sum(axis=(1, 2))
+    seen = np.flatnonzero(bins.sum(axis=0))
+    first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, 0)
+    edges = range(first, last + 1 + CURVE_STEP, CURVE_STEP)
     curve: dict[str, Any] = {
-        "ms": [round(math.exp(edge / quantiles.BINS_PER_E), 3) for edge in edges],
+        "ms": [round(math.exp((found.first_bin + e) / quantiles.BINS_PER_E), 3) for e in edges],
         "below": [],
         "statuses": [],
     }
-    for cells in arms:
-        total = float(cells.weight.sum()) or 1.0
+    for arm in (0, 1):
+        below = np.concatenate([[0.0], np.cumsum(bins[arm])])
+        total = float(below[-1]) or 1.0
         curve["below"].append(
-            [round(float(cells.weight[cells.bin < edge].sum()) / total, 5) for edge in edges]
+            [round(float(below[min(e, len(below) - 1)]) / total, 5) for e in edges]
         )
+        codes = {code: float(of.grid(grid)[arm].sum()) for code, grid in found.codes.items()}
         curve["statuses"].append(
-            {
-                str(code): round(float(cells.weight[cells.status == code].sum()) / total, 6)
-                for code in np.unique(cells.status)
-                if code
-            }
+            {str(code): round(part / total, 6) for code, part in sorted(codes.items()) if part}
         )
     return curve
 

@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from insights.comparison import Totals
-from insights.deltas import Delta, measured, part
+from insights.deltas import Delta, measured
+from insights.parts import part
+from insights.totals import Totals
 from insights.verdicts import FIRST_CODE_OF_ERRORS, Judged
 
 LATENCIES = ("latency_mean", "latency_p50", "latency_p95", "latency_p99")
@@ -95,13 +96,13 @@ def _explained_by_routes(one: Judged, leaders: Sequence[Judged], totals: Totals 
         and _kind(other.delta) == _kind(one.delta)
         and other.verdict == one.verdict
     }
-    places = frozenset(i for i, scope in enumerate(totals.cells.places) if scope in same)
+    places = frozenset(i for i, scope in enumerate(totals.places) if scope in same)
     if not places:
         return False
-    if len(places) == len(totals.cells.places):
+    if len(places) == len(totals.places):
         return len(places) == 1
     rest = part(totals, None, without=places)
-    if not len(rest.cells):
+    if not min(rest.events()):
         return True
     left = [delta for delta in measured(rest) if delta.measure == one.delta.measure]
     return not any(delta.log_e >= REMAINS and delta.d * one.delta.d > 0 for delta in left)

@@ -16,6 +16,7 @@ from insights.cohorts import Comparison, Moment
 from insights.statistics import before_after
 from releases.changes import timeline
 
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 STEP = timedelta(minutes=5)
 CLEAR_OF_CHANGES = timedelta(minutes=10)
@@ -29,6 +30,7 @@ class Drifts:
     latency: float
     errors: float
     count: int
+    history: timedelta = timedelta(0)  # how much of the hour before the moment has events
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def drifts(comparison: Comparison) -> Drifts:
     moment = comparison.cohorts
     if not isinstance(moment, Moment):
         raise TypeError("placebos belong to before and after")
-    length = min(comparison.until - moment.at, timedelta(hours=1))
+    length = min(comparison.until - moment.at, HOUR)
     slices = _slices(comparison.environment_id, moment)
     others = [
         change.time
@@ -59,7 +61,7 @@ def drifts(comparison: Comparison) -> Drifts:
     boundaries = quiet_boundaries(moment.at, length, others)
     latency, errors = [], []
     for boundary in boundaries:
-        before = _sum([s for s in slices if boundary - timedelta(hours=1) <= s.start < boundary])
+        before = _sum([s for s in slices if boundary - HOUR <= s.start < boundary])
         after = _sum([s for s in slices if boundary <= s.start < boundary + max(length, STEP)])
         if before.n < LEAST_EVENTS or after.n < LEAST_EVENTS:
             continue
@@ -70,6 +72,7 @@ def drifts(comparison: Comparison) -> Drifts:
         before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
         before_after.drift(errors, before_after.PRIOR_DRIFT_ERRORS),
         len(latency),
+        STEP * len([s for s in slices if s.start >= moment.at - HOUR]),
     )
 
 
@@ -77,10 +80,10 @@ def quiet_boundaries(
     moment: datetime, length: timedelta, changes: Sequence[datetime]
 ) -> list[datetime]:
     """Disjoint earlier boundaries within a day, none with a change close by."""
-    pace = timedelta(hours=1) + max(length, STEP)
+    pace = HOUR + max(length, STEP)
     found = []
     boundary = moment - pace
-    while boundary - timedelta(hours=1) >= moment - DAY:
+    while boundary - HOUR >= moment - DAY:
         window = (boundary - CLEAR_OF_CHANGES, boundary + max(length, STEP))
         if not any(window[0] <= change <= window[1] for change in changes):
             found.append(boundary)

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from insights import sentences
-from insights.cohorts import Builds, Comparison, Moment, Scope
+from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.deltas import LEVEL
 from insights.examine import Result
 from insights.findings import Finding
@@ -66,6 +66,8 @@ def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str 
     }
     if isinstance(of, Moment):
         fields |= {"since": of.at.isoformat()} | ({"build": of.build} if of.build else {})
+    elif isinstance(of, Instances):
+        fields |= {"since": of.at.isoformat(), "service": of.service}
     elif isinstance(of, Builds):
         fields |= {"service": of.service, "build": of.candidate}
     else:

@@ -3,7 +3,7 @@
 Numbers come from `web.words`, so that one number is never rounded two ways on a page.
 """
 
-from insights.cohorts import Builds, Comparison, Moment, Scope
+from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.deltas import Delta
 from insights.findings import Finding
 from insights.verdicts import Judged
@@ -49,6 +49,9 @@ def cohorts(comparison: Comparison) -> tuple[str, str]:
         return "since then", "in the hour before"
     if isinstance(of, Builds):
         return f"in build {of.candidate}", f"in build {of.baseline}"
+    if isinstance(of, Instances):
+        since = f"in instances started since build {of.build}" if of.build else "in new instances"
+        return since, "in older ones"
     return f"with {of.flag}={of.candidate}", f"with it {of.baseline}"
 
 

@@ -63,7 +63,7 @@ def judge(
     family = [i for i, delta in enumerate(deltas) if weights[i] > 0]
     answers, _ = (
         multiple.rejected(
-            [deltas[i].log_e if deltas[i].tested else -math.inf for i in family],
+            [deltas[i].log_e for i in family],
             [weights[i] for i in family],
         )
         if family
@@ -88,14 +88,14 @@ def _one(
 ) -> Judged:
     if delta.tested and _within_margin(delta) and not withheld:
         return Judged(delta, "no_difference", evidence)
-    reason = delta.reason or withheld
+    reason = withheld
     if not reason and claimed and delta.measure != "traffic":
         blocked = gate(delta) if gate else ""
         if not blocked:
             return Judged(delta, "worse" if _is_worse(delta) else "better", evidence)
         reason = blocked
     more = None if withheld or delta.measure == "traffic" else remaining(delta, goal, elapsed_s)
-    return Judged(delta, "unknown", evidence, reason, more)
+    return Judged(delta, "unknown", evidence, reason or delta.reason, more)
 
 
 def _is_worse(delta: Delta) -> bool:

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
 from flags.models import Flag
-from insights.cohorts import Builds, Comparison, Moment, Variants
+from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.examine import NothingToCompare, Result, examine, window_of
 from insights.exposed import Seen, baseline_of, plan_of, seen
 from insights.models import Watch
@@ -241,7 +241,21 @@ def _examined_build(watch: Watch, now: datetime) -> Result:
             pass
     since, until = window_of(watch.started_at, now)
     moment = Moment(watch.started_at, watch.service, watch.candidate)
-    return examine(Comparison(watch.environment_id, moment, since, until))
+    try:
+        return examine(Comparison(watch.environment_id, moment, since, until))
+    except NothingToCompare:
+        return _examined_instances(watch, until)
+
+
+def _examined_instances(watch: Watch, until: datetime) -> Result:
+    """Where events carry no build: instances first seen since the deploy, else before and after."""
+    instances = Instances(watch.service, watch.started_at, watch.candidate)
+    try:
+        return examine(Comparison(watch.environment_id, instances, watch.started_at, until))
+    except NothingToCompare:
+        since, until = window_of(watch.started_at, until)
+        moment = Moment(watch.started_at, watch.service)
+        return examine(Comparison(watch.environment_id, moment, since, until))
 
 
 def _keep(watch: Watch, result: Result, now: datetime) -> None:

@@ -101,6 +101,45 @@ def compare_means(baseline: Arm, candidate: Arm) -> Estimate | None:
     )
 
 
+def compare_counts(baseline: Array, candidate: Array, seconds: tuple[float, float]) -> Estimate:
+    """Events a second: ln of their ratio, over buckets. Both must hold something."""
+    r0, r1 = baseline.sum() / seconds[0], candidate.sum() / seconds[1]
+    v0, v1 = (
+        len(n) / (len(n) - 1) * float(((n - n.mean()) ** 2).sum()) / float(n.sum()) ** 2
+        for n in (baseline, candidate)
+    )
+    units = (effective_units(baseline), effective_units(candidate))
+    return Estimate(
+        baseline=float(r0),
+        candidate=float(r1),
+        d=float(np.log(r1 / r0)),
+        variance=v0 + v1,
+        null_variance=v0 + v1,
+        pooled=float((r0 + r1) / 2),
+        units=units,
+        degrees=_degrees(v0, v1, units),
+    )
+
+
+def share_error(arm: Arm, share: float) -> float | None:
+    """Standard error over units of a share of about `share`, from one that was counted.
+
+    How much more than a coin toss each event's part varies is taken from the share in `arm.value`
+    and carried over to `share`. None where too few events lie on either side to tell.
+    """
+    weight, value = arm.weight.sum(axis=0), arm.value.sum(axis=0)
+    total = float(weight.sum())
+    if total <= 0:
+        return None
+    own = float(value.sum()) / total
+    spread = own * (1 - own)
+    units = effective_units(weight)
+    if min(own, 1 - own) * units < 1:
+        return None
+    variance = _spread((value - own * weight) / total)
+    return float(np.sqrt(variance / spread * share * (1 - share)))
+
+
 def compare_rates(baseline: Arm, candidate: Arm) -> Estimate | None:
     """The difference of two shares (values are Σw over the events that count).
 
@@ -112,6 +151,7 @@ def compare_rates(baseline: Arm, candidate: Arm) -> Estimate | None:
     if common <= 0:
         return None
     s0, s1 = baseline.value.sum(axis=1), candidate.value.sum(axis=1)
+    n0_weight = baseline.weight.sum(axis=1)
     r0, r1 = float((f0 * s0).sum() / common), float((f1 * s1).sum() / common)
     d = r1 - r0
     mean = (s0 + s1) / np.where(total > 0, total, 1.0)
@@ -128,7 +168,7 @@ def compare_rates(baseline: Arm, candidate: Arm) -> Estimate | None:
         d=d,
         variance=v0 + v1,
         null_variance=n0 + n1,
-        pooled=(r0 + r1) / 2,
+        pooled=float((f0 * n0_weight * mean).sum() / common),
         units=units,
         degrees=_degrees(n0, n1, units),
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from insights.cohorts import Scope
-from insights.comparison import BUCKETS, Cells, Totals, Units
 from insights.statistics.quantiles import BINS_PER_E
+from insights.totals import BUCKETS, CAP, QUANTILES, BinRows, Cut, Rows, Totals, Units, gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +75,68 @@ def requests(
     )
 
 
+def cut_of(of: Requests) -> Cut:
+    """Places and pooled quantiles, as a scan's profile finds them."""
+    masks = [*(of.route == number for number in range(len(ROUTES))), np.ones(len(of.route), bool)]
+    return Cut(
+        tuple(Scope("shop", name) for name in ROUTES),
+        {
+            name: np.array(
+                [np.quantile(of.duration_ms[mask], share) if mask.any() else 1.0 for mask in masks]
+            )
+            for name, share in QUANTILES.items()
+        },
+    )
+
+
 def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
     """What the store's scan of the first part of these requests would yield."""
     seen = of.time < until
-    user, arm, route = of.user[seen], of.arm[seen], of.route[seen]
-    status, duration, weight = of.status[seen], of.duration_ms[seen], of.weight[seen]
-    bucket = (user * 7919 + 13) % BUCKETS
-    cells = Cells(
-        places=tuple(Scope("shop", name) for name in ROUTES),
-        place=route,
-        arm=arm,
-        slice=np.floor(of.time[seen] * slices).astype(np.int64),
-        bucket=bucket,
-        status=status,
-        error=status >= 500,
-        bin=np.floor(np.log(duration) * BINS_PER_E).astype(np.int64),
-        weight=weight,
-        total_ms=weight * duration,
-        events=np.ones(len(user), dtype=np.int64),
+    part = Requests(*(getattr(of, name)[seen] for name in Requests.__dataclass_fields__))
+    cut, w, ms = cut_of(part), part.weight, part.duration_ms
+    bucket = (part.user * 7919 + 13) % BUCKETS
+    slice = np.floor(part.time * slices).astype(np.int64)
+    sums = {
+        "weight": w,
+        "total_ms": w * ms,
+        "failed": w * (part.status >= 500),
+        "capped_ms": w * np.minimum(ms, cut.thresholds[CAP][part.route]),
+        "all_capped_ms": w * np.minimum(ms, cut.thresholds[CAP][-1]),
+    }
+    for name, limits in cut.thresholds.items():
+        sums[f"above_{name}"] = w * (ms > limits[part.route])
+        sums[f"all_above_{name}"] = w * (ms > limits[-1])
+    bin = np.floor(np.log(ms) * BINS_PER_E).astype(np.int64)
+    ones = np.ones(len(w), dtype=np.int64)
+    return gathered(
+        cut,
+        Rows(part.arm, slice, part.route, bucket, part.status, ones, sums),
+        BinRows(part.arm, slice, part.route, bin, w),
+        units_of(part, bucket),
+        (1.0, 1.0),
     )
-    whole, by_place, hits = {}, {}, {}
+
+
+def units_of(of: Requests, bucket: np.ndarray) -> Units:
+    """Distinct users by cohort, bucket and place, and those with a failure or a status code."""
     by_bucket = np.zeros((2, BUCKETS))
+    by_place = np.zeros((2, len(ROUTES)), dtype=np.int64)
+    hits: dict[tuple[int, int | None, str], int] = {}
+    people = of.user.max(initial=0) + 1
+
+    def distinct(mask: np.ndarray) -> int:
+        return int(np.count_nonzero(np.bincount(of.user[mask], minlength=people)))
+
     for a in (0, 1):
-        mine = arm == a
-        whole[a] = len(np.unique(user[mine]))
-        for b in range(BUCKETS):
-            by_bucket[a, b] = len(np.unique(user[mine & (bucket == b)]))
+        mine = of.arm == a
+        own = np.flatnonzero(np.bincount(of.user[mine], minlength=people))
+        by_bucket[a] = np.bincount((own * 7919 + 13) % BUCKETS, minlength=BUCKETS)
         for place in (None, *range(len(ROUTES))):
-            here = mine if place is None else mine & (route == place)
+            here = mine if place is None else mine & (of.route == place)
             if place is not None:
-                by_place[a, place] = len(np.unique(user[here]))
-            hits[a, place, "error"] = len(np.unique(user[here & (status >= 500)]))
-            for code in np.unique(status):
-                hits[a, place, str(code)] = len(np.unique(user[here & (status == code)]))
-    return Totals(cells, Units(whole, by_place, hits, by_bucket), len(user), 0.0)
+                by_place[a, place] = distinct(here)
+            hits[a, place, "error"] = distinct(here & (of.status >= 500))
+            for code in np.unique(of.status):
+                hits[a, place, str(code)] = distinct(here & (of.status == code))
+    named = (int(by_bucket[0].sum()), int(by_bucket[1].sum()))
+    return Units(by_bucket, by_place, hits, named)

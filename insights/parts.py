@@ -1,0 +1,65 @@
+"""One scope of a comparison's totals, as the strata and buckets that the statistics take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from insights.cohorts import Scope
+from insights.statistics import quantiles
+from insights.statistics.totals import Arm
+from insights.totals import Array, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One scope of the totals: a place, or all of them but `without`, each a stratum of its own."""
+
+    totals: Totals
+    place: int | None
+    keep: tuple[int, ...]
+
+    @property
+    def scope(self) -> Scope:
+        return Scope() if self.place is None else self.totals.places[self.place]
+
+    def grid(self, values: Array) -> Array:
+        """(cohorts, strata, buckets) of this scope."""
+        found = values[:, :, self.keep, :]
+        return found.reshape(2, -1, found.shape[3])
+
+    def sums(self, name: str) -> Array:
+        whole = f"all_{name}"
+        if self.place is None and whole in self.totals.sums:
+            name = whole
+        return self.grid(self.totals.sums[name])
+
+    def arms(self, value: Array) -> tuple[Arm, Arm]:
+        """Σw and Σ`value` of baseline and candidate."""
+        weight = self.grid(self.totals.sums["weight"])
+        return Arm(weight[0], value[0]), Arm(weight[1], value[1])
+
+    def histograms(self) -> tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram]:
+        """Latency of baseline, candidate and both, strata weighted by overlap."""
+        weight = self.totals.sums["weight"][:, :, self.keep, :].sum(axis=3)
+        total = weight.sum(axis=0)
+        factor = weight[::-1] / np.where(total > 0, total, 1.0)
+        found = (self.totals.bins[:, :, self.keep, :] * factor[:, :, :, None]).sum(axis=(1, 2))
+        first = self.totals.first_bin
+        baseline, candidate = (quantiles.Histogram(first, own) for own in found)
+        return baseline, candidate, quantiles.Histogram(first, found.sum(axis=0))
+
+    def events(self) -> tuple[int, int]:
+        found = self.totals.events[:, :, self.keep].sum(axis=(1, 2))
+        return int(found[0]), int(found[1])
+
+    def units(self) -> tuple[int, int]:
+        units = self.totals.units
+        if self.place is None:
+            return units.whole
+        return int(units.by_place[0, self.place]), int(units.by_place[1, self.place])
+
+
+def part(totals: Totals, place: int | None, *, without: frozenset[int] = frozenset()) -> Part:
+    """One place, or all of them but `without`."""
+    everywhere = tuple(i for i in range(len(totals.places)) if i not in without)
+    return Part(totals, place, everywhere if place is None else (place,))

@@ -5,7 +5,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count, cycle
 
@@ -21,12 +21,13 @@ log = logging.getLogger("flipscope.demo")
 BROWSERS = 64  # requests at the same time, at most
 WAITING = 256  # arrivals that may queue before some are turned away
 CACHING_AFTER_S = 10
-SILENT_DEPLOY_S = 90
-FIRST_DEPLOY_S = 240
-DEPLOY_EACH_S = 240
-FIRST_FLIP_S = 360
-FLIP_EACH_S = 420
-BETWEEN_INSTANCES_S = 15
+# After the history is in: until then its writer takes a core, which slows what it is held against.
+SILENT_DEPLOY_S = 60
+FIRST_DEPLOY_S = 300
+DEPLOY_EACH_S = 600
+FIRST_FLIP_S = 420
+FLIP_EACH_S = 480
+BETWEEN_INSTANCES_S = 240
 
 TITLES = (
     "Product pages load their pictures from the nearest region",
@@ -101,19 +102,23 @@ class Team:
         self._cluster = cluster
         self._say = say
         self._stop = threading.Event()
+        self._history_is_in = threading.Event()
         self.versions = dict(versions)
 
     def start(self, *, turn_caching_on: bool) -> None:
-        plan = self._plan(turn_caching_on=turn_caching_on)
-        threading.Thread(target=self._work, args=(plan,), name="team", daemon=True).start()
+        first = [(float(CACHING_AFTER_S), self._turn_caching_on)] if turn_caching_on else []
+        threading.Thread(target=self._work, args=(first,), name="team", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
+        self._history_is_in.set()
 
-    def _plan(self, *, turn_caching_on: bool) -> Iterator[tuple[float, Callable[[], None]]]:
-        """What to do, and how many seconds after the start."""
-        if turn_caching_on:
-            yield CACHING_AFTER_S, self._turn_caching_on
+    def history_is_in(self) -> None:
+        """The machine is the shop's own again: deploys and flips may begin."""
+        self._history_is_in.set()
+
+    def _plan(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """What to do, and how many seconds after the history is in."""
         services = cycle(("shop", "pricing", "shop", "catalog"))
         titles = cycle(TITLES)
         flips = cycle(
@@ -136,7 +141,12 @@ class Team:
                 yield flip_s, self._flipping(*next(flips))
                 flip_s += FLIP_EACH_S
 
-    def _work(self, plan: Iterator[tuple[float, Callable[[], None]]]) -> None:
+    def _work(self, first: Iterable[tuple[float, Callable[[], None]]]) -> None:
+        self._follow(first)
+        self._history_is_in.wait()
+        self._follow(self._plan())
+
+    def _follow(self, plan: Iterable[tuple[float, Callable[[], None]]]) -> None:
         begun = time.monotonic()
         for at_s, act in plan:
             if self._stop.wait(max(0.0, begun + at_s - time.monotonic())):
@@ -170,9 +180,14 @@ class Team:
             self.versions[service] = build.version
             silently = "" if title else ", without announcing it"
             self._say(f"demo: deploying {service} {build.version}{silently}")
-            for place, name in enumerate(story.INSTANCES[service]):
-                if place and self._stop.wait(BETWEEN_INSTANCES_S):
-                    return
-                self._cluster.start(build, name)
+            rollout = threading.Thread(target=self._roll_out, args=(build,), daemon=True)
+            rollout.start()
 
         return deploy
+
+    def _roll_out(self, build: Build) -> None:
+        """One instance after the other, so that both builds serve side by side for a while."""
+        for place, name in enumerate(story.INSTANCES[build.service]):
+            if place and self._stop.wait(BETWEEN_INSTANCES_S):
+                return
+            self._cluster.start(build, name)

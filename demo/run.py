@@ -93,6 +93,8 @@ class Demo:
                 memory.seen_s = time.time()
                 memory.versions = team.versions
                 memory.write(self.data)
+                if all(writer.poll() is not None for writer in self._writers):
+                    team.history_is_in()
                 self._check(up)
         finally:
             team.stop()

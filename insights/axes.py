@@ -57,11 +57,13 @@ def time_text(time: datetime, zone: tzinfo) -> str:
     return f"{local.day} {local:%b %H:%M:%S}"
 
 
-def time_axis(since: datetime, until: datetime, zone: tzinfo, **more: Any) -> dict[str, Any]:
+def time_axis(
+    since: datetime, until: datetime, zone: tzinfo, *, wanted: int = 7, **more: Any
+) -> dict[str, Any]:
     return {
         "type": "date",
         "range": [x(since), x(until)],
-        **ticks(since, until, zone),
+        **ticks(since, until, zone, wanted),
         "showgrid": False,
         "showspikes": True,
         "spikemode": "across",

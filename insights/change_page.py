@@ -55,7 +55,7 @@ def change_page(
         change=change,
         watches=watches,
         watch=watch,
-        findings=findings,
+        findings=said_once(findings),
         rows=rows[:ROWS_SHOWN],
         more_rows=rows[ROWS_SHOWN:],
         labels=labels,
@@ -68,6 +68,14 @@ def change_page(
         note=result.get("note", ""),
         requests_url=_requests_url(change, findings, base),
     )
+
+
+def said_once(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first finding of each scope and verdict: its sentence carries what the others say."""
+    first: dict[tuple[str, ...], dict[str, Any]] = {}
+    for one in findings:
+        first.setdefault((one["verdict"], *sorted(one["scope"].values())), one)
+    return list(first.values())
 
 
 def _labels(result: dict[str, Any]) -> tuple[str, str]:
@@ -108,8 +116,17 @@ def pictures(
     verdict = findings[0]["verdict"] if findings else result.get("verdict", "unknown")
     return [
         charts.distribution(curve, labels, id="distribution", verdict=verdict),
-        charts.statuses(curve, labels, id="statuses"),
+        charts.statuses(curve, labels, id="statuses", verdicts=_by_code(result, curve["scope"])),
     ]
+
+
+def _by_code(result: dict[str, Any], scope: dict[str, str]) -> dict[str, str]:
+    """The verdict on each status code's share in a scope."""
+    return {
+        one["measure"].partition(":")[2]: one["verdict"]
+        for one in result.get("deltas", [])
+        if one["scope"] == scope and one["measure"].startswith("status_code:")
+    }
 
 
 def _over_time(
@@ -146,6 +163,8 @@ def _over_time(
             zone=environment.zone,
             base=base,
             mark=change.time,
+            baseline=watch.baseline if watch and by else "",
+            verdict=watch.verdict if watch else "",
         )
         for measure, name in shown
     ]

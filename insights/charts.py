@@ -252,8 +252,8 @@ def over_time(
     top = _peak(lines, name) * 1.15 or 1
     notes = _line_names(lines, name, [style["color"] for style in styles], top)
     layout = {
-        "xaxis": axes.time_axis(since, until, zone),
-        "yaxis": _y_axis(name, range=[0, top]),
+        "xaxis": axes.time_axis(since, until, zone, wanted=4),
+        "yaxis": _y_axis(name, range=[-0.05 * top, top]),
         "hovermode": "closest",
         "shapes": [
             *axes.rules([one for one in told if one.change.time != mark]),

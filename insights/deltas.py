@@ -110,7 +110,7 @@ def _status_codes(of: Part) -> Iterator[tuple[int, Array]]:
 def _too_few(estimate: Estimate, enough: float) -> str:
     if min(estimate.units) >= enough:
         return ""
-    return f"fewer than {enough:.0f} units' worth of traffic in a cohort"
+    return f"too few users on one side so far: at least {enough:.0f} are needed"
 
 
 def _latencies(of: Part) -> Iterator[Delta]:

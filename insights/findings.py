@@ -39,7 +39,19 @@ def findings(judged: Sequence[Judged], totals: Totals | None = None) -> list[Fin
     leaders = [min(group, key=_preference) for group in groups.values()]
     leaders = [one for one in leaders if not _said_by_errors(one, leaders)]
     kept = [one for one in leaders if not _explained_by_routes(one, leaders, totals)]
-    kept.sort(key=lambda one: (one.verdict != "worse", -_strength(one.delta)))
+    strongest: dict[tuple[object, str], float] = {}
+    for one in kept:
+        place = (one.delta.scope, one.verdict)
+        strongest[place] = max(strongest.get(place, 0.0), _strength(one.delta))
+    # Scopes by their strongest; inside a scope latency leads, as its sentence carries the others.
+    kept.sort(
+        key=lambda one: (
+            one.verdict != "worse",
+            -strongest[one.delta.scope, one.verdict],
+            not one.delta.is_latency,
+            -_strength(one.delta),
+        )
+    )
     return [
         Finding(
             one,

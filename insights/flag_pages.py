@@ -7,7 +7,7 @@ from typing import Any
 from flags.models import Flag, FlagVersion
 from flags.words import state_in_words
 from insights import charts
-from insights.change_page import ROWS_SHOWN, ordered, pictures
+from insights.change_page import ROWS_SHOWN, ordered, pictures, said_once
 from insights.changes import Told, told
 from insights.cohorts import Scope
 from insights.exposed import Seen, seen
@@ -145,12 +145,12 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         state_words=state_in_words(flag) if flag else "known from events only",
         watch=watch,
         shares=shares,
-        findings=findings,
+        findings=said_once(findings),
         rows=rows[:ROWS_SHOWN],
         more_rows=rows[ROWS_SHOWN:],
         labels=labels,
         pictures=pictures(result, labels, findings),
-        over_time=_over_time(environment, key, findings, now, base=base),
+        over_time=_over_time(environment, key, findings, now, base=base, baseline=labels[0]),
         versions=list(flag.versions.all()[:50]) if flag else [],
         history=told(changes[:50]),
         requests_urls=[
@@ -166,6 +166,7 @@ def _over_time(
     now: datetime,
     *,
     base: str,
+    baseline: str,
 ) -> list[Chart]:
     since = now - timedelta(hours=6)
     scope = Scope.from_json(findings[0]["scope"]) if findings else Scope()
@@ -185,7 +186,8 @@ def _over_time(
             until=now,
             zone=environment.zone,
             base=base,
-            mark=None,
+            baseline=baseline,
+            verdict=findings[0]["verdict"] if findings else "",
         )
         for measure, name in (
             ("p95", "p95 latency"),

@@ -13,7 +13,8 @@ from releases.changes import timeline
 from web import words
 from web.charts import Chart
 
-SHOWN = 12
+DECIDED_SHOWN = 6
+OTHERS_SHOWN = 4
 FIRST_WINDOW = "6h"
 
 
@@ -29,6 +30,7 @@ class Overview:
     window: str
     windows: list[str]
     told: list[Told]
+    more: int  # changes of this time that are not in `told`
     any_events: bool
 
 
@@ -45,6 +47,7 @@ def overview(
         shown = lines(environment.id, since, now, scope=Scope(service), by="service")
     changes = timeline(environment.id, since=since, until=now, service=service or None, limit=500)
     known = told(changes)
+    shown_changes = _most_telling(known)
     return Overview(
         title=title(known, now, environment.zone, window),
         lede=_lede(shown, window, service),
@@ -57,16 +60,19 @@ def overview(
         service=service,
         window=window,
         windows=list(WINDOWS),
-        told=_most_telling(known),
+        told=shown_changes,
+        more=len(known) - len(shown_changes),
         any_events=bool(by_service),
     )
 
 
 def _most_telling(known: list[Told]) -> list[Told]:
-    """Worse ones and the newest, newest first."""
-    worse = [one for one in known if one.verdict == "worse"][:SHOWN]
-    rest = [one for one in known if one.verdict != "worse"][: max(SHOWN - len(worse), 4)]
-    return sorted(worse + rest, key=lambda one: one.change.time, reverse=True)
+    """What made a difference, and the newest of the rest; newest first."""
+    decided = [one for one in known if one.verdict in ("worse", "better")]
+    rest = [one for one in known if one.verdict not in ("worse", "better")]
+    decided.sort(key=lambda one: one.verdict != "worse")
+    shown = decided[:DECIDED_SHOWN] + rest[:OTHERS_SHOWN]
+    return sorted(shown, key=lambda one: one.change.time, reverse=True)
 
 
 def title(known: list[Told], now: datetime, zone: ZoneInfo, window: str) -> str:

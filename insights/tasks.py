@@ -4,18 +4,19 @@ from celery import shared_task
 from django.utils import timezone
 
 from events.store.client import StoreUnavailable
-from insights import builds, watches
+from insights import builds, late, watches
 from projects.models import Environment
 
 
 @shared_task(name="insights.tasks.detect_builds", expires=10)
 def detect_builds() -> None:
-    """New builds become deploys; changes and flags get their watches."""
+    """New builds become deploys; changes and flags get their watches, late ones another look."""
     now = timezone.now()
     for environment in Environment.objects.select_related("project"):
         try:
             builds.detect(environment.id, now)
             watches.ensure(environment, now)
+            late.reopen(environment.id, now)
         except StoreUnavailable:
             return  # the next tick tries again
 

@@ -3,11 +3,13 @@
 from django.urls import path
 
 from insights import views
+from projects.views import with_slash
 
 PLACE = "<slug:project>/<slug:environment>/"
 
 urlpatterns = [
     path(PLACE, views.show_overview, name="overview"),
+    path(PLACE.removesuffix("/"), with_slash),
     path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),
     path(f"{PLACE}timeline", views.show_timeline, name="timeline"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),

@@ -274,7 +274,7 @@ def _keep(watch: Watch, result: Result, now: datetime) -> None:
 
 
 def _keep_reason(watch: Watch, reason: str, now: datetime) -> None:
-    watch.headline = reason
+    watch.headline = reason.removesuffix(".")
     if watch.looks == 0:
         watch.verdict = Watch.Verdict.UNKNOWN
     _looked(watch, now, _events(watch))

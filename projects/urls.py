@@ -14,6 +14,7 @@ urlpatterns = [
     path("profile", views.profile),
     path("projects/new", views.new_project),
     path("invitations/<str:token>", views.accept_invitation),
+    path("<slug:project>", views.with_slash),
     path("<slug:project>/", views.show_project),
     path(SETTINGS, settings.show_settings),
     path(f"{SETTINGS}environments", settings.environments),

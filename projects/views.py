@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,6 +16,7 @@ from projects import attempts, people
 from projects.access import membership
 from projects.forms import AcceptForm, PasswordForm, ProfileForm, ProjectForm, SignInForm
 from projects.models import Invitation, Project, User
+from projects.reserved import is_reserved
 from web.pages import page
 from web.views import remember_theme
 
@@ -45,6 +46,14 @@ def home(request: HttpRequest) -> HttpResponse:
 def show_project(request: HttpRequest, project: str) -> HttpResponse:
     access = membership(request, project)
     return redirect(f"/{project}/{access.environment.slug}/")
+
+
+@require_GET
+def with_slash(request: HttpRequest, **names: str) -> HttpResponse:
+    """A project or an environment whose address was typed without its last slash."""
+    if is_reserved(names["project"]):
+        raise Http404
+    return redirect(f"{request.path}/")
 
 
 def _next(request: HttpRequest) -> str:

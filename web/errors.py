@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from ninja import NinjaAPI
@@ -119,6 +119,12 @@ class ErrorMiddleware:
             return _told(request, 422, str(error))
         if isinstance(error, SignInFirst):
             return _signed_out(request, error.answer)
+        if isinstance(error, DataError):
+            # What no form or schema caught: every value of PostgreSQL's types has such limits.
+            message = "A value can't be used: it holds a NUL character, or a number is too large."
+            if for_program(request):
+                return answer(ApiError(422, "invalid", message))
+            return _told(request, 400, message)
         if isinstance(error, StoreAway):
             return _away(request, "The event store does not answer right now.")
         if isinstance(error, (OperationalError, InterfaceError)):

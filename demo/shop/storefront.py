@@ -110,7 +110,7 @@ def export(call: Call) -> Response:
     """
     caching = call.flag(USE_CACHING)
     rows = int(1_500 * call.person.pace * call.chance.lognormvariate(0, 0.45))
-    seconds = rows * 0.000_085 + 0.02
+    seconds = rows * 0.000_24 + 0.02
     slot = call.chance.randrange(SLOTS)
     renders = 3 if caching else 1
     with call.step("render export"):

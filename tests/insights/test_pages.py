@@ -1,0 +1,173 @@
+"""The pages of what happened: who sees them, what they say first, and what they do when empty."""
+
+import pytest
+from django.test import Client
+
+from projects.models import Environment
+from releases.models import Change
+from tests.conftest import Cast, signed_in
+from tests.insights.conftest import Shop
+
+pytestmark = pytest.mark.django_db
+PAGES = ("", "timeline", "flags", "flags/USE_CACHING", "requests", "data")
+FRAGMENT = {"HX-Request": "true"}
+
+
+def body(client: Client, address: str, **headers: str) -> str:
+    response = client.get(address, headers=headers)
+    assert response.status_code == 200, response.content[:500]
+    return str(response.content.decode())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_members_see_every_page_and_nobody_else_does(
+    shop: Shop, cast: Cast, viewer_page: Client, outsider_page: Client, page: str
+) -> None:
+    shop.look()
+    address = f"/acme/production/{page}"
+    assert viewer_page.get(address).status_code == 200
+    assert outsider_page.get(address).status_code == 404
+    anonymous = Client().get(address)
+    assert anonymous.status_code == 302
+    assert anonymous["Location"].startswith("/sign-in?next=")
+    assert viewer_page.post(address).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_and_its_fragment_have_one_address(
+    shop: Shop, viewer_page: Client, page: str
+) -> None:
+    address = f"/acme/production/{page}"
+    assert "<html" in body(viewer_page, address)
+    if page:
+        assert "<html" not in body(viewer_page, address, **FRAGMENT)
+
+
+@pytest.mark.parametrize("page", ["", "timeline", "flags", "requests", "data"])
+def test_an_environment_without_events_says_what_to_do(
+    event_store: None, viewer_page: Client, page: str
+) -> None:
+    assert body(viewer_page, f"/acme/staging/{page}")
+
+
+def test_addresses_without_their_last_slash_lead_to_the_overview(viewer_page: Client) -> None:
+    assert viewer_page.get("/acme/production")["Location"] == "/acme/production/"
+    assert viewer_page.get("/acme")["Location"] == "/acme/"
+
+
+def test_the_overview_says_first_what_happened(shop: Shop, viewer_page: Client) -> None:
+    shop.look()
+    text = body(viewer_page, "/acme/production/")
+    assert "<h1>" in text
+    assert "changes" in text.partition("<h1>")[2].partition("</h1>")[0]
+    assert "times in America/New_York" in text
+    assert '<figure class="chart tall" id="overview-chart"' in text
+
+
+def test_a_flags_page_says_what_it_did_in_one_sentence(shop: Shop, viewer_page: Client) -> None:
+    shop.look()
+    text = body(viewer_page, "/acme/production/flags/USE_CACHING")
+    assert text.count('class="answer"') == 1
+    assert "now return 402" in text
+    assert "known from events only" in text
+
+
+def test_a_changes_page_has_its_findings_its_table_and_what_else_changed(
+    shop: Shop, viewer_page: Client
+) -> None:
+    shop.look()
+    change = shop.change(kind=Change.Kind.MARKER)
+    text = body(viewer_page, f"/acme/production/changes/{change.id}")
+    assert "Newsletter" in text
+    assert "Every measure" in text
+    assert "shop build b1" in text  # at the same time
+    assert "How do we know" in text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/acme/production/changes/999999",
+        "/acme/production/flags/NEVER_SEEN",
+        "/acme/production/traces/ffff",
+        "/acme/production/traces/not-a-number",
+        "/acme/nowhere/",
+    ],
+)
+def test_what_is_not_there_is_404(shop: Shop, viewer_page: Client, address: str) -> None:
+    assert viewer_page.get(address).status_code == 404
+
+
+def test_a_change_of_another_project_is_404(
+    shop: Shop, cast: Cast, viewer_page: Client, outsider_page: Client
+) -> None:
+    change = Change.objects.create(
+        environment=cast.foreign, kind="marker", time=shop.now, title="Theirs", actor="them"
+    )
+    assert viewer_page.get(f"/acme/production/changes/{change.id}").status_code == 404
+    assert outsider_page.get(f"/other/production/changes/{change.id}").status_code == 200
+
+
+def test_requests_lead_from_a_filter_to_a_trace(shop: Shop, viewer_page: Client) -> None:
+    address = "/acme/production/requests?flag=USE_CACHING&variant=on&status=402&route=/export"
+    text = body(viewer_page, address)
+    assert "402" in text
+    link = text.partition("/acme/production/traces/")[2].partition('"')[0].replace("&amp;", "&")
+    assert "GET /export" in body(viewer_page, f"/acme/production/traces/{link}")
+
+
+@pytest.mark.parametrize(
+    "query", ["status=abc", "since=yesterday", "until=2026-01-01T00:00:00", "status=99999"]
+)
+def test_a_filter_that_cannot_be_read_is_named(shop: Shop, viewer_page: Client, query: str) -> None:
+    text = body(viewer_page, f"/acme/production/requests?{query}")
+    assert query.partition("=")[0] in text
+
+
+@pytest.mark.parametrize(
+    "query", ["kind=nonsense", "before=abc", "before=99999999999999999999", "verdict=x", "text=%00"]
+)
+def test_odd_filters_of_the_timeline_are_no_errors(
+    shop: Shop, viewer_page: Client, query: str
+) -> None:
+    assert viewer_page.get(f"/acme/production/timeline?{query}").status_code == 200
+
+
+def test_a_text_that_no_database_holds_is_refused(shop: Shop, viewer_page: Client) -> None:
+    response = viewer_page.get("/acme/production/?service=%00")
+    assert response.status_code == 400
+    assert b"NUL" in response.content
+
+
+@pytest.mark.parametrize("query", ["window=9y", "service=none-such"])
+def test_odd_windows_of_the_overview_are_no_errors(
+    shop: Shop, viewer_page: Client, query: str
+) -> None:
+    assert viewer_page.get(f"/acme/production/?{query}").status_code == 200
+
+
+def test_refused_events_are_on_the_data_page(
+    shop: Shop, viewer_page: Client, environment: Environment
+) -> None:
+    response = Client().post(
+        "/api/v1/events",
+        b'[{"time": "yesterday"}, {"service": "shop", "duration_ms": 1}]',
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {shop.key}"},
+    )
+    assert response.json()["accepted"] == 1
+    assert "yesterday" in body(viewer_page, "/acme/production/data")
+
+
+def test_lists_cost_the_same_however_long(
+    shop: Shop, cast: Cast, django_assert_max_num_queries: object
+) -> None:
+    shop.look()
+    client = signed_in(cast.viewer)
+    client.get("/acme/production/timeline")
+    Change.objects.bulk_create(
+        Change(environment=shop.environment, kind="marker", time=shop.now, title=f"M{n}", actor="x")
+        for n in range(45)
+    )
+    with django_assert_max_num_queries(12):  # type: ignore[operator]  # pytest-django's
+        assert client.get("/acme/production/timeline").status_code == 200

@@ -1,0 +1,95 @@
+"""From stored events to kept findings: what beat does, over the real parts."""
+
+from datetime import timedelta
+
+import pytest
+
+from insights import late, watches
+from insights.models import Watch
+from projects.models import Environment
+from releases.models import Change
+from tests import make
+from tests.insights.conftest import Shop
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_flag_that_harms_is_found_by_itself_and_one_that_does_nothing_is_not(shop: Shop) -> None:
+    shop.look()
+    caching, button = shop.watch(flag="USE_CACHING"), shop.watch(flag="BLUE_BUTTON")
+    assert caching.verdict == "worse"
+    assert caching.headline.startswith("Requests to /export with USE_CACHING=on are ")
+    assert " now return 402" in caching.headline
+    about = {one["measure"]: one for one in caching.result["findings"]}
+    assert about["latency_mean"]["ratio"] == pytest.approx(3, rel=0.2)
+    assert about["latency_mean"]["scope"] == {"service": "shop", "route": "/export"}
+    assert about["status_code:402"]["candidate"] == pytest.approx(0.1, abs=0.05)
+    assert caching.decided_at == shop.now
+    assert button.verdict in ("unknown", "no_difference")
+    assert button.result["findings"] == []
+
+
+def test_everything_that_changed_has_a_watch_once(shop: Shop) -> None:
+    shop.look()
+    shop.look()
+    subjects = sorted(Watch.objects.values_list("subject", flat=True))
+    assert subjects == ["build", "flag", "flag", "moment"]
+
+
+def test_a_look_that_another_worker_holds_is_skipped(shop: Shop) -> None:
+    shop.look()
+    watch = shop.watch(flag="USE_CACHING")
+    assert watches.look(watch.id, shop.now) is None
+    assert Watch.objects.get(id=watch.id).looks == 1
+
+
+def test_a_build_that_nobody_announced_is_a_deploy(shop: Shop) -> None:
+    shop.look()
+    deploy = shop.change(kind=Change.Kind.DEPLOY)
+    assert (deploy.service, deploy.build_id, deploy.source) == ("shop", "b1", "detected")
+
+
+def test_builds_side_by_side_are_compared_with_each_other(shop: Shop) -> None:
+    begin = shop.now - timedelta(minutes=12)
+    old = make.visits(begin=begin, minutes=12, count=900, seed=2)
+    new = make.visits(begin=begin, minutes=12, count=900, seed=3, build_id="b2")
+    for row in new:
+        row["duration_ms"] *= 2
+    make.events(shop.key, [*old, *new])
+    shop.look()
+    shop.look()
+    watch = shop.watch(candidate="b2")
+    assert watch.result["evidence"] == "concurrent"
+    assert watch.verdict == "worse"
+
+
+def test_a_roll_out_of_half_a_minute_is_not_called_side_by_side(shop: Shop) -> None:
+    """Whatever else happened in that minute would be taken for the build's doing."""
+    begin = shop.now - timedelta(minutes=2)
+    make.events(shop.key, make.visits(begin=begin, minutes=0.5, count=400, seed=3, build_id="b2"))
+    shop.look()
+    assert shop.watch(candidate="b2").result.get("evidence") != "concurrent"
+
+
+def test_late_events_make_their_hours_looked_at_again(shop: Shop) -> None:
+    shop.look()
+    Watch.objects.update(next_look_at=None)
+    assert late.reopen(shop.environment.id, shop.now + timedelta(hours=3)) == 0
+    assert late.reopen(shop.environment.id, shop.now) == 4  # all that was sent came late
+
+
+def test_events_of_now_reopen_nothing(
+    event_store: None, environment: Environment, ingest_key: str, shop: Shop
+) -> None:
+    shop.look()
+    long_ago = shop.now - timedelta(days=2)
+    Watch.objects.update(next_look_at=None, started_at=long_ago, ended_at=long_ago)
+    assert late.reopen(environment.id, shop.now) == 0
+
+
+def test_a_marker_says_in_words_why_nothing_is_known(shop: Shop) -> None:
+    shop.look()
+    moment = shop.watch(subject=Watch.Subject.MOMENT)
+    assert moment.verdict in ("unknown", "no_difference")
+    assert moment.headline
+    assert not moment.headline.endswith(".")

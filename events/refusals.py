@@ -126,17 +126,6 @@ def _flush_alone() -> None:
         connection.close()
 
 
-def close() -> None:
-    """Writes what waits now, and waits for nothing more."""
-    global _timer
-    with _lock:
-        timer, _timer = _timer, None
-    if timer is not None:
-        timer.cancel()
-        timer.join()
-    flush()
-
-
 def flush() -> None:
     """Writes what has gathered. Counts that the database does not take are lost, and logged."""
     with _lock:

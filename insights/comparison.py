@@ -21,6 +21,7 @@ TOP_ROUTES = 40
 SLICES = 24
 SHORTEST_SLICE_S = 60
 SHARE_SHIFT = 0.10
+LEAST_TOGETHER_S = 180.0  # of builds: in less, whatever else happened is taken for their doing
 IMPRESSION = 200_000  # events that are enough to see whether shares changed
 
 
@@ -266,6 +267,11 @@ def _side_by_side(comparison: Comparison) -> Comparison:
             f"Builds {of.baseline} and {of.candidate} of {of.service} never served at the same"
             " time in this window."
         )
+    if last - since < LEAST_TOGETHER_S * 1e6:
+        raise NothingToCompare(
+            f"Builds {of.baseline} and {of.candidate} of {of.service} served side by side for only"
+            f" {(last - since) / 1e6:.0f} s of this window; {LEAST_TOGETHER_S:.0f} s are needed."
+        )
     return replace(
         comparison,
         since=datetime.fromtimestamp(since / 1e6, UTC),
@@ -282,5 +288,6 @@ def nothing(comparison: Comparison, label: str) -> NothingToCompare:
         return NothingToCompare(f"Build {label} of {of.service} served no request in this window.")
     if isinstance(of, Moment):
         when = "in the hour before" if label == "before" else "since then"
-        return NothingToCompare(f"No request came in {when}.")
+        why = ", so there is nothing to compare with" if label == "before" else ""
+        return NothingToCompare(f"No request came in {when}{why}.")
     return NothingToCompare(f"No request of {of.service} was served by {label} in this window.")

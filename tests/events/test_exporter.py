@@ -53,7 +53,7 @@ def test_spans_of_the_sdk_arrive_with_their_flags(
                 inner.set_status(Status(StatusCode.ERROR, "no"))
     assert provider.force_flush()
     provider.shutdown()
-    refusals.close()
+    refusals.flush()
 
     def count(**spec: Any) -> list[dict[str, Any]]:
         return [row["data"] for row in answer(environment.id, spec)["results"]]

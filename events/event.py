@@ -104,6 +104,7 @@ class Decoded:
     exposures: list[Exposure] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     rejected: list[Rejected] = field(default_factory=list)
+    items: int = 0  # how many the body held, where the answer names each
     places: list[int] = field(default_factory=list)
 
 
@@ -134,9 +135,14 @@ FIELDS = (
     Field("duration_ms", "number", (), "how long it took"),
     Field("error", "boolean", (), "whether it failed"),
     Field(
-        "status_code", "integer", ("http.response.status_code", "http.status_code"), "HTTP's answer"
+        "status_code",
+        "integer",
+        ("http.response.status_code", "http.status_code", "response.status_code"),
+        "HTTP's answer",
     ),
-    Field("method", "text", ("http.request.method", "http.method"), "HTTP's verb"),
+    Field(
+        "method", "text", ("http.request.method", "http.method", "request.method"), "HTTP's verb"
+    ),
     Field("route", "text", ("http.route",), "the route's pattern, without ids"),
     Field("build_id", "text", ("build_id", "build.id", "service.version"), "the running artifact"),
     Field("instance", "text", ("service.instance.id",), "which copy of the service"),

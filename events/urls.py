@@ -1,11 +1,14 @@
-"""Where clients send events: fixed paths, known to every OpenTelemetry exporter."""
+"""Where clients send events: fixed paths, known to every OpenTelemetry exporter and libhoney."""
 
 from django.urls import URLPattern, path
 
-from events import views
+from events import honeycomb_views, views
 
 urlpatterns: list[URLPattern] = [
     path("v1/traces", views.traces),
     path("v1/logs", views.logs),
     path("api/v1/events", views.events),
+    path("1/events/<path:dataset>", honeycomb_views.event),
+    path("1/batch/<path:dataset>", honeycomb_views.batch),
+    path("1/auth", honeycomb_views.auth),
 ]

@@ -1,5 +1,6 @@
 """Posted deploys and markers: a JSON body → NewChange, with an error that names the field."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from web.errors import ApiError
 
 OLDEST = timedelta(days=366)
 FURTHEST_AHEAD = timedelta(hours=1)
-LONGEST = {"title": 300, "actor": 254, "url": 2000}
+LONGEST = {"title": 300, "message": 300, "type": 40, "actor": 254, "url": 2000}
 MILLISECONDS_FROM = 1e11  # epoch seconds reach it in the year 5138
 
 
@@ -27,36 +28,41 @@ def read(body: bytes) -> dict[str, Any]:
     return found
 
 
+def fingerprint(*parts: str) -> str:
+    """An external id for what has none of its own: the same parts are the same change."""
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
 def deploy(environment_id: int, body: dict[str, Any], key_name: str, now: datetime) -> NewChange:
     """`{"service","build_id","time"?,"commit"?,"url"?,"title"?,"actor"?,"committed_at"?,"id"?}`."""
-    service, build_id = _text(body, "service", needed=True), _text(body, "build_id", needed=True)
+    service, build_id = text(body, "service", needed=True), text(body, "build_id", needed=True)
     details = {
         name: value
         for name, value in body.items()
         if name not in {"service", "build_id", "time", "url", "title", "actor", "id"}
     }
-    if (committed_at := _time(body, "committed_at", now)) is not None:
+    if (committed_at := time(body, "committed_at", now)) is not None:
         details["committed_at"] = committed_at.isoformat()
     return NewChange(
         environment_id=environment_id,
         kind=Change.Kind.DEPLOY,
-        time=_time(body, "time", now) or now,
-        title=_text(body, "title") or f"{service} build {build_id}",
+        time=time(body, "time", now) or now,
+        title=text(body, "title") or f"{service} build {build_id}",
         service=service,
         build_id=build_id,
-        actor=_text(body, "actor") or f"key {key_name}",
-        url=_url(body),
-        external_id=_text(body, "id"),
+        actor=text(body, "actor") or f"key {key_name}",
+        url=url(body),
+        external_id=text(body, "id"),
         details=details,
     )
 
 
 def marker(environment_id: int, body: dict[str, Any], key_name: str, now: datetime) -> NewChange:
     """`{"title","kind"?,"time"?,"end_time"?,"service"?,"url"?,"id"?}`."""
-    time, end_time = _time(body, "time", now) or now, _time(body, "end_time", now)
-    if end_time is not None and end_time < time:
+    begun, end_time = time(body, "time", now) or now, time(body, "end_time", now)
+    if end_time is not None and end_time < begun:
         raise ApiError(422, "invalid", "end_time must not be earlier than time.", "end_time")
-    kind = _text(body, "kind") or "marker"
+    kind = text(body, "kind") or "marker"
     if len(kind) > 40:
         raise ApiError(422, "invalid", "kind may have 40 characters at most.", "kind")
     details = {
@@ -68,18 +74,18 @@ def marker(environment_id: int, body: dict[str, Any], key_name: str, now: dateti
         environment_id=environment_id,
         kind=Change.Kind.MARKER,
         marker_kind=kind,
-        time=time,
+        time=begun,
         end_time=end_time,
-        title=_text(body, "title", needed=True),
-        service=_text(body, "service"),
-        actor=_text(body, "actor") or f"key {key_name}",
-        url=_url(body),
-        external_id=_text(body, "id"),
+        title=text(body, "title", needed=True),
+        service=text(body, "service"),
+        actor=text(body, "actor") or f"key {key_name}",
+        url=url(body),
+        external_id=text(body, "id"),
         details=details,
     )
 
 
-def _text(body: dict[str, Any], name: str, *, needed: bool = False) -> str:
+def text(body: dict[str, Any], name: str, *, needed: bool = False) -> str:
     value = body.get(name)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)
@@ -97,14 +103,18 @@ def _text(body: dict[str, Any], name: str, *, needed: bool = False) -> str:
     return value
 
 
-def _url(body: dict[str, Any]) -> str:
-    url = _text(body, "url")
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+def url(body: dict[str, Any]) -> str:
+    found = text(body, "url")
+    try:
+        parts = urlsplit(found)
+    except ValueError:  # for example an unclosed bracket
+        parts = urlsplit("")
+    if found and (parts.scheme not in ("http", "https") or not parts.netloc):
         raise ApiError(422, "invalid", "url must begin with http:// or https://.", "url")
-    return url
+    return found
 
 
-def _time(body: dict[str, Any], name: str, now: datetime) -> datetime | None:
+def time(body: dict[str, Any], name: str, now: datetime) -> datetime | None:
     """RFC 3339 with an offset, or seconds or milliseconds since 1970; within reason."""
     value = body.get(name)
     if value is None or value == "":

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
+from releases.honeycomb_markers import markers
 from releases.hook_views import hooks, receive, revoke_hook
 from releases.views import post_deploy, post_marker
 
 urlpatterns = [
     path("api/v1/deploys", post_deploy),
     path("api/v1/markers", post_marker),
+    path("1/markers/<path:dataset>/<int:marker_id>", markers),
+    path("1/markers/<path:dataset>", markers),
     path("hooks/<str:provider>/<str:token>", receive),
     path("hooks/<str:provider>/<str:token>/<path:rest>", receive),
     path("<slug:project>/settings/hooks", hooks),

@@ -12,7 +12,7 @@ from typing import Any
 
 from events.event import Decoded, DecodeError, Notes
 from events.wire import otlp
-from events.wire.plain import parsed
+from events.wire.json_body import parsed
 from events.wire.values import LARGEST, Attributes, put
 
 

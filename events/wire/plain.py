@@ -3,16 +3,15 @@
 Each item is taken or refused by itself, and the refusal names the field.
 """
 
-import json
 import math
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any
 
-import orjson
-
-from events.event import KINDS, NAMES, Decoded, DecodeError, Event, Exposure, Notes, Rejected
-from events.wire import exposures
+from events.event import KINDS, NAMES, Decoded, DecodeError, Event, Exposure, Rejected
+from events.wire import exposures, ids
+from events.wire.ids import SPAN_BYTES as SPAN
+from events.wire.ids import TRACE_BYTES as TRACE
+from events.wire.json_body import parsed
 from events.wire.otlp import ENTRY_KINDS, http_status
 from events.wire.sampling import rate, weight
 from events.wire.values import Attributes, put
@@ -29,36 +28,6 @@ OWN = frozenset(
 
 class _Wrong(Exception):
     """One item can't be an event; the message begins with the field."""
-
-
-def parsed(body: bytes, notes: Notes) -> tuple[Any, bool]:
-    """JSON, and whether it was strict. Raises DecodeError.
-
-    Some clients send NaN, Infinity and halves of surrogate pairs: their batch is kept.
-    """
-    try:
-        return orjson.loads(body), True
-    except orjson.JSONDecodeError as error:
-        strict = error
-    try:
-        value = json.loads(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise DecodeError(f"The body is not JSON: {strict}.") from None
-    notes.add("value", "json_not_strict", strict)
-    try:
-        return _whole_text(value), False
-    except RecursionError:
-        raise DecodeError("The body is nested too deeply.") from None
-
-
-def _whole_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole_text(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole_text(key): _whole_text(item) for key, item in value.items()}
-    return value
 
 
 def decode(body: bytes, *, now_us: int, seed: bytes) -> Decoded:
@@ -125,7 +94,7 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
     if kind not in KINDS:
         raise _Wrong(f"kind: must be one of {', '.join(KINDS)}")
     known = _text(item, "trace_id") or attributes.take(NAMES["trace"])
-    trace = _id(known, 16) if known else _own_id(seed, place, 16)
+    trace = ids.number(known, TRACE) if known else ids.own(seed, place, TRACE)
     span_id = _text(item, "span_id") or attributes.take(NAMES["span"])
     parent_id = _text(item, "parent_id") or attributes.take(NAMES["parent"])
     route = _text(item, "route") or attributes.take(NAMES["route"])
@@ -145,8 +114,8 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
         kind,
         kind in ENTRY_KINDS or not (known or parent_id),
         trace,
-        _id(span_id, 8) if span_id else _own_id(seed, place, 8),
-        _id(parent_id, 8) if parent_id else 0,
+        ids.number(span_id, SPAN) if span_id else ids.own(seed, place, SPAN),
+        ids.number(parent_id, SPAN) if parent_id else 0,
         _number(item, "duration_ms") or 0.0,
         status_code >= 500 if failed is None else failed,
         status_code,
@@ -236,19 +205,3 @@ def _time(value: Any, now_us: int) -> int:
             micros: int = round(value * (1_000_000 // per_second))
             return micros
     return int(value) // 1000
-
-
-def _id(text: str, size: int) -> int:
-    """A hex id or UUID as it is; any other text hashed, so that equal ids stay equal."""
-    plain = text.replace("-", "")
-    if len(plain) <= 2 * size:
-        try:
-            if number := int(plain, 16):
-                return number
-        except ValueError:
-            pass
-    return int.from_bytes(blake2b(text.encode(), digest_size=size).digest())
-
-
-def _own_id(seed: bytes, place: int, size: int) -> int:
-    return int.from_bytes(blake2b(seed + place.to_bytes(4), digest_size=size).digest())

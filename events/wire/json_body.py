@@ -1,0 +1,55 @@
+"""JSON as clients really send it: strict where it is, kept where it is not.
+
+Some clients write NaN, Infinity, halves of surrogate pairs and integers of any length. A strict
+reader would lose their whole batch; here the value is set aside later and the batch is kept.
+"""
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from events.event import DecodeError, Notes
+
+# orjson reads an integer beyond 64 bits as a float, so that it could not be told from one.
+BEYOND_64_BITS = re.compile(rb"[:\[,]\s*-?(?:\d{20}|9[2-9]\d{17})")
+MOST_DIGITS = 400
+# A value takes up to a hundred bytes once it is read; a body of commas would take gigabytes.
+MOST_VALUES = 5_000_000
+
+
+def parsed(body: bytes, notes: Notes) -> tuple[Any, bool]:
+    """The value, and whether it was strict JSON. Raises DecodeError."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise DecodeError(f"The body holds more than {MOST_VALUES:,} values. Send smaller batches.")
+    problem = "it holds an integer beyond 64 bits"
+    try:
+        value = orjson.loads(body)
+        if not BEYOND_64_BITS.search(body):
+            return value, True
+    except orjson.JSONDecodeError as error:
+        problem = str(error)
+    try:
+        value = json.loads(body.decode("utf-8", "replace"), parse_int=_integer)
+    except (ValueError, RecursionError):
+        raise DecodeError(f"The body is not JSON: {problem}.") from None
+    notes.add("value", "json_not_strict", problem)
+    try:
+        return _whole_text(value), False
+    except RecursionError:
+        raise DecodeError("The body is nested too deeply.") from None
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MOST_DIGITS else float("inf")
+
+
+def _whole_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_text(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_text(key): _whole_text(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,69 @@
+"""A real Chromium, and the pages it may open; skipped with a reason where there is none."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Playwright keeps an event loop in this thread, which Django would take for an async caller.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+# What Plotly sets on its own elements and the policy blocks without any visible effect.
+HARMLESS = ("style-src-attr", "Applying inline style violates")
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("there is no Chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-quic", "--no-first-run"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained about; a test ends with an empty list."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
+    """Opens a page as somebody signed in; `width` and `theme` ("light", "dark") may be told."""
+    contexts = []
+
+    def opened(
+        base: str, email: str, password: str, *, width: int = 1400, theme: str = "light"
+    ) -> Page:
+        context = browser.new_context(
+            base_url=base,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if theme == "dark" else "light",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: _note(message, complaints))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto("/sign-in")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda address: "sign-in" not in address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def _note(message: ConsoleMessage, complaints: list[str]) -> None:
+    if message.type == "error" and not any(part in message.text for part in HARMLESS):
+        complaints.append(message.text)

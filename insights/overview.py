@@ -8,6 +8,7 @@ from insights import charts
 from insights.changes import Told, told
 from insights.cohorts import Scope
 from insights.series import WINDOWS, Line, lines
+from insights.tallies import counted, tally
 from projects.models import Environment
 from releases.changes import timeline
 from web import words
@@ -82,22 +83,7 @@ def title(known: list[Told], now: datetime, zone: ZoneInfo, window: str) -> str:
     of, group = ("today's", today) if today else (f"the last {_window_words(window)}'", known)
     if not group:
         return f"Nothing changed in the last {_window_words(window)}"
-    worse = sum(one.verdict == "worse" for one in group)
-    better = sum(one.verdict == "better" for one in group)
-    pending = sum(one.verdict in (None, "unknown") for one in group)
-    total = words.plural(len(group), "change").split(" ", 1)[1]
-    many = f"{of} {words.count(len(group))} {total}" if len(group) > 1 else f"{of} one change"
-    if worse:
-        return _capital(f"{words.count(worse)} of {many} made things worse")
-    if better:
-        return _capital(f"{words.count(better)} of {many} made things better, none worse")
-    if pending == len(group):
-        return _capital(f"{many}: nothing is known to be worse yet")
-    return _capital(f"none of {many} made things worse")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return tally([one.verdict for one in group], f"{of} {counted(len(group), 'change')}")
 
 
 def _window_words(window: str) -> str:

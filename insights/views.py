@@ -15,6 +15,7 @@ from insights.change_page import change_page
 from insights.changes import told
 from insights.flag_pages import flag_page, flag_rows
 from insights.overview import overview
+from insights.tallies import counted, tally
 from projects.access import Access, environment_for
 from releases.changes import timeline
 from releases.models import Change
@@ -64,6 +65,8 @@ def show_flags(request: HttpRequest, project: str, environment: str) -> HttpResp
     filters = {name: request.GET.get(name, "") for name in ("text", "verdict", "state")}
     rows = flag_rows(access.environment, timezone.now(), **filters)
     context = _context(access, "flags", rows=rows, filters=filters, may_edit=access.can("editor"))
+    if rows and not any(filters.values()):
+        context["answer"] = tally([row.verdict for row in rows], counted(len(rows), "flag"))
     return page(request, "insights/flags.html", context, fragment="insights/_flags.html")
 
 
@@ -105,6 +108,10 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
         services=list(services),
         next_before=found[PAGE - 1].id if len(found) > PAGE else None,
     )
+    if shown and not before and not any(filters.values()):
+        many = counted(len(shown), "change")
+        of = f"the last {many}" if len(found) > PAGE else f"all {many}"
+        context["answer"] = tally([one.verdict for one in shown], of)
     return page(request, "insights/timeline.html", context, fragment="insights/_timeline.html")
 
 

@@ -8,7 +8,11 @@ from insights.tallies import counted, tally
 @pytest.mark.parametrize(
     ("verdicts", "many", "title"),
     [
-        (["worse", "worse", None], "all three changes", "Two of all three changes made things worse"),
+        (
+            ["worse", "worse", None],
+            "all three changes",
+            "Two of all three changes made things worse",
+        ),
         (["worse", "better"], "two flags", "One of two flags made things worse"),
         (["better", "unknown"], "two flags", "One of two flags made things better, none worse"),
         (["no_difference", None], "two flags", "None of two flags made things worse"),
@@ -16,7 +20,7 @@ from insights.tallies import counted, tally
         (["worse"], "today's one change", "Today's one change made things worse"),
         (["no_difference"], "one flag", "One flag made no difference"),
     ],
-)  # fmt: skip
+)
 def test_a_title_says_what_happened(verdicts: list[str | None], many: str, title: str) -> None:
     assert tally(verdicts, many) == title
 

@@ -109,3 +109,17 @@ def types_of(environment_id: int, names: list[str]) -> dict[str, set[str]]:
         )
     )
     return {row["field"]: set(row["types"]) for row in result.rows}
+
+
+def listed(environment_id: int, service: str = "") -> dict[str, set[str]]:
+    """Every attribute seen within a week and its types; those of one service, or of all."""
+    result = run(
+        Statement(
+            "SELECT field, groupUniqArray(type) AS types FROM fields "
+            "WHERE environment = {environment:UInt32} AND last_seen >= today() - 7 "
+            "AND ({service:String} = '' OR service = {service:String}) "
+            "GROUP BY field ORDER BY field LIMIT 1000",
+            {"environment": environment_id, "service": service},
+        )
+    )
+    return {row["field"]: set(row["types"]) for row in result.rows}

@@ -19,6 +19,15 @@ ROWS_SHOWN = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another change at the same time, and what it has to do with this one's leading finding."""
+
+    told: Told
+    sentence: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
     """Everything the page shows; deltas and findings are the JSON of `insights.results`."""
 
@@ -33,7 +42,9 @@ class ChangePage:
     pictures: list[Chart]
     over_time: list[Chart]
     certainty: Chart | None
-    overlaps: list[Told]
+    where: dict[str, Any] | None
+    beside: list[Beside]
+    entangled: list[dict[str, Any]]  # flags that did not change, and yet explain or take part
     note: str
     requests_url: str
 
@@ -64,7 +75,13 @@ def change_page(
         certainty=charts.certainty(watch.history, id="certainty", zone=environment.zone)
         if watch and len(watch.history) > 1
         else None,
-        overlaps=overlaps(environment, change),
+        where=_reasons(findings).get("where"),
+        beside=beside(environment, change, _reasons(findings)),
+        entangled=[
+            one
+            for one in _reasons(findings).get("same_time", [])
+            if one["change"] is None and one["answer"] not in ("independent", "too_little")
+        ],
         note=result.get("note", ""),
         requests_url=_requests_url(change, findings, base),
     )
@@ -170,12 +187,23 @@ def _over_time(
     ]
 
 
-def overlaps(environment: Environment, change: Change) -> list[Told]:
-    """Other changes within an hour, whose effects may be mixed with this one's."""
+def _reasons(findings: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is known of the leading finding beyond its numbers."""
+    return next((one["reasons"] for one in findings if one.get("reasons")), {})
+
+
+def beside(environment: Environment, change: Change, reasons: dict[str, Any]) -> list[Beside]:
+    """Other changes within an hour, each with what was found when it was held fixed."""
     near = timeline(
         environment.id, since=change.time - AROUND, until=change.time + AROUND, limit=50
     )
-    return told([one for one in near if one.id != change.id])
+    known = {(one["kind"], one["name"]): one for one in reasons.get("same_time", [])}
+    found = []
+    for one in told([other for other in near if other.id != change.id]):
+        kind = "flag" if one.change.flag else "build" if one.change.build_id else ""
+        about = known.get((kind, one.change.flag or one.change.service), {})
+        found.append(Beside(one, about.get("sentence", ""), about.get("answer", "")))
+    return found
 
 
 def _requests_url(change: Change, findings: list[dict[str, Any]], base: str) -> str:

@@ -40,8 +40,7 @@ def totals(comparison: Comparison) -> Totals:
 
 def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingToCompare]:
     """In the order given. All share environment and scope; several must all be of variants."""
-    profile = scan.profile(comparisons)
-    rows = _fetched(profile)
+    rows = _fetched(scan.profile(comparisons))
     cut, events = _cut(rows.columns)
     if not cut.places:
         return [nothing(one, one.labels[0]) for one in comparisons]
@@ -55,6 +54,11 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
         _one(one, number, cut, [each.columns for each in fetched], (paces[number], read, took))
         for number, one in enumerate(sliced)
     ]
+
+
+def cut_of(comparisons: Sequence[Comparison]) -> tuple[Cut, int]:
+    """Places and thresholds of what the comparisons share, and how many events these are."""
+    return _cut(_fetched(scan.profile(comparisons)).columns)
 
 
 def _fetched(source: scan.Source) -> Columns:

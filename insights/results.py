@@ -9,6 +9,7 @@ from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.deltas import LEVEL
 from insights.examine import Result
 from insights.findings import Finding
+from insights.reasons import Reasons, key_of
 from insights.verdicts import Judged
 
 
@@ -45,15 +46,35 @@ def delta_json(one: Judged) -> dict[str, Any]:
     }
 
 
-def finding_json(finding: Finding, comparison: Comparison, base: str) -> dict[str, Any]:
+def finding_json(
+    finding: Finding, comparison: Comparison, base: str, reasons: Reasons | None = None
+) -> dict[str, Any]:
     """A Finding of the contract; `base` is the environment's address ("/acme/production")."""
+    delta = delta_json(finding.judged)
+    reason = (reasons or {}).get(key_of(delta))
     text = sentences.sentence(finding, comparison)
+    if reason and reason["only_with"]:
+        text += f", but only with {reason['only_with']}"
     return {
-        **delta_json(finding.judged),
+        **delta,
         "sentence": text[:1].upper() + text[1:],
-        "explained_by": None,
+        "explained_by": reason["explained_by"] if reason else None,
+        "reasons": reason,
         "query": requests_link(comparison, finding.delta.scope, base, finding.delta.measure),
     }
+
+
+def told(result: Result, findings: list[dict[str, Any]]) -> tuple[str, str]:
+    """Verdict and headline of a look: its best finding that no other change explains.
+
+    Where all of them are explained by others, this change did nothing that is known.
+    """
+    own = [one for one in findings if not (one["reasons"] or {}).get("is_explained")]
+    if own:
+        return own[0]["verdict"], own[0]["sentence"]
+    if findings:
+        return "unknown", f"Another change explains it: {findings[0]['sentence']}"
+    return result.verdict, result.headline
 
 
 def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str = "") -> str:
@@ -79,7 +100,7 @@ def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str 
     return f"{base}/requests?{urlencode(fields)}"
 
 
-def result_json(result: Result, base: str) -> dict[str, Any]:
+def result_json(result: Result, base: str, reasons: Reasons | None = None) -> dict[str, Any]:
     """Everything of a look that pages and the API show later without asking the store again."""
     comparison = result.comparison
     labels = comparison.labels
@@ -100,7 +121,7 @@ def result_json(result: Result, base: str) -> dict[str, Any]:
         "note": result.note,
         "sample_ratio": sample_ratio_json(result),
         "deltas": [delta_json(one) for one in result.judged],
-        "findings": [finding_json(one, comparison, base) for one in result.findings],
+        "findings": [finding_json(one, comparison, base, reasons) for one in result.findings],
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
         "events_read": result.read_rows,
         "took_ms": round(result.took_ms, 1),

@@ -77,7 +77,7 @@ def profile(comparisons: Sequence[Comparison]) -> Source:
     return Source(sql, parameters)
 
 
-def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str) -> Source:
+def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, extra: Sequence[str]) -> Source:
     """Entry events with what a sum is grouped by. `cohort` is an expression, 0 for none."""
     where, parameters = _where(comparisons)
     keys, numbers, others = [], [], {}
@@ -99,16 +99,23 @@ def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str) -> Source:
             {{others:Array(UInt16)}}, toUInt16({NO_PLACE}))) AS place,
         user_id != '' AS named, if(named, cityHash64(user_id), cityHash64(trace)) AS unit,
         toUInt8(unit % {{buckets:UInt8}}) AS bucket, status_code AS code, error, {BIN} AS bin,
-        sample_rate AS w, duration_ms AS ms
+        sample_rate AS w, duration_ms AS ms{"".join(f", {one}" for one in extra)}
         FROM events WHERE {" AND ".join(where)}"""  # noqa: S608  # constant fragments only
     return Source(sql, parameters)
 
 
-def source(comparisons: Sequence[Comparison], cut: Cut, *, thin: int = 1) -> Source:
-    """Events with their cohort. `thin` keeps one trace of so many, for a first impression."""
+def source(
+    comparisons: Sequence[Comparison], cut: Cut, *, thin: int = 1, extra: Sequence[str] = ()
+) -> Source:
+    """Events with their cohort. `thin` keeps one trace of so many, for a first impression.
+
+    `extra` are more columns, as expressions over the events with their names.
+    """
     first = comparisons[0].cohorts
     found = (
-        _variants(comparisons, cut) if isinstance(first, Variants) else _one(comparisons[0], cut)
+        _variants(comparisons, cut, extra)
+        if isinstance(first, Variants)
+        else _one(comparisons[0], cut, extra)
     )
     steps = [one.slice_s or UNSLICED_S for one in comparisons for _ in (0, 1)]
     found.parameters["steps"] = steps
@@ -119,7 +126,7 @@ def source(comparisons: Sequence[Comparison], cut: Cut, *, thin: int = 1) -> Sou
     return Source(sql, found.parameters)
 
 
-def _one(comparison: Comparison, cut: Cut) -> Source:
+def _one(comparison: Comparison, cut: Cut, extra: Sequence[str]) -> Source:
     """Two builds, two generations of instances, or before and after."""
     of = comparison.cohorts
     more: dict[str, Any] = {}
@@ -144,17 +151,17 @@ def _one(comparison: Comparison, cut: Cut) -> Source:
             own = f"if(time >= {{at:DateTime64(6, 'UTC')}} AND build_id != {{candidate:String}}, 0, {own})"  # noqa: E501
     else:
         raise TypeError("variants are scanned together")
-    hits = _hits([comparison], cut, own)
+    hits = _hits([comparison], cut, own, extra)
     return Source(f"SELECT *, own AS cohort FROM ({hits.sql})", hits.parameters | more)  # noqa: S608
 
 
-def _variants(comparisons: Sequence[Comparison], cut: Cut) -> Source:
+def _variants(comparisons: Sequence[Comparison], cut: Cut, extra: Sequence[str]) -> Source:
     """Traces that saw exactly one variant of a flag, joined to their entry events.
 
     The fold over a trace's pieces comes first; traces that saw two variants of one flag have more
     pairs than flags, and only those are searched for which.
     """
-    hits = _hits(comparisons, cut, "0")
+    hits = _hits(comparisons, cut, "0", extra)
     pairs, numbers, flags, starts, ends = [], [], [], [], []
     for place, one in enumerate(comparisons):
         of = one.cohorts

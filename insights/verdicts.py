@@ -59,22 +59,24 @@ def judge(
     `withheld` says why nothing may be claimed at all (a sample-ratio mismatch); `gate` returns the
     reason why one delta may not be claimed, or "" (before and after).
     """
-    weights = _weights(deltas)
-    family = [i for i, delta in enumerate(deltas) if weights[i] > 0]
-    answers, _ = (
-        multiple.rejected(
-            [deltas[i].log_e for i in family],
-            [weights[i] for i in family],
-        )
-        if family
-        else ([], 0.0)
-    )
-    claimed = {index for index, answer in zip(family, answers, strict=True) if answer}
+    weights = family_weights(deltas)
+    claims = claimed(deltas, weights)
     judged = []
     for index, delta in enumerate(deltas):
         goal = -math.log(multiple.RATE * max(weights[index], 1e-4))
-        judged.append(_one(delta, evidence, index in claimed, goal, elapsed_s, withheld, gate))
+        judged.append(_one(delta, evidence, index in claims, goal, elapsed_s, withheld, gate))
     return judged
+
+
+def claimed(deltas: Sequence[Delta], weights: Sequence[float]) -> set[int]:
+    """Which deltas the family's weighted e-BH lets be called a difference."""
+    family = [index for index, weight in enumerate(weights) if weight > 0]
+    if not family:
+        return set()
+    answers, _ = multiple.rejected(
+        [deltas[index].log_e for index in family], [weights[index] for index in family]
+    )
+    return {index for index, answer in zip(family, answers, strict=True) if answer}
 
 
 def _one(
@@ -86,7 +88,7 @@ def _one(
     withheld: str,
     gate: Gate | None,
 ) -> Judged:
-    if delta.tested and _within_margin(delta) and not withheld:
+    if delta.tested and within_margin(delta) and not withheld:
         return Judged(delta, "no_difference", evidence)
     reason = withheld
     if not reason and claimed and delta.measure != "traffic":
@@ -113,7 +115,7 @@ def margin(delta: Delta) -> float:
     return TRAFFIC_MARGIN if delta.measure == "traffic" else LATENCY_MARGIN
 
 
-def _within_margin(delta: Delta) -> bool:
+def within_margin(delta: Delta) -> bool:
     if delta.is_rate and delta.difference_interval and delta.error == 0:
         low, high = delta.difference_interval
         return low >= -RATE_MARGIN and high <= RATE_MARGIN
@@ -123,7 +125,7 @@ def _within_margin(delta: Delta) -> bool:
     return abs(delta.d) + half <= margin(delta)
 
 
-def _weights(deltas: Sequence[Delta]) -> list[float]:
+def family_weights(deltas: Sequence[Delta]) -> list[float]:
     """Each delta's part of the family, 0 for traffic, which is shown and not judged."""
     traffic: dict[Scope, float] = {}
     others: dict[Scope, int] = {}

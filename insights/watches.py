@@ -20,7 +20,8 @@ from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.examine import NothingToCompare, Result, examine, window_of
 from insights.exposed import Seen, baseline_of, plan_of, seen
 from insights.models import Watch
-from insights.results import result_json
+from insights.reasons import reasons
+from insights.results import result_json, told
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
@@ -261,9 +262,9 @@ def _examined_instances(watch: Watch, until: datetime) -> Result:
 def _keep(watch: Watch, result: Result, now: datetime) -> None:
     base = f"/{watch.environment.project.slug}/{watch.environment.slug}"
     seen_before = _events(watch)
-    watch.result = result_json(result, base)
-    watch.verdict = result.verdict
-    watch.headline = result.headline
+    found = reasons(result, watch.result.get("findings", []))
+    watch.result = result_json(result, base, found)
+    watch.verdict, watch.headline = told(result, watch.result["findings"])
     watch.evidence = result.evidence
     watch.findings_count = len(result.findings)
     if watch.decided_at is None and watch.verdict in ("worse", "better"):

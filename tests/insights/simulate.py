@@ -44,14 +44,20 @@ def requests(
     errors: float = 0.004,
     effects: tuple[Effect, ...] = (),
     weight: float = 1.0,
+    spread: float = 0.5,
+    sampled: bool = False,
 ) -> Requests:
-    """Heavy-tailed: latency is lognormal across users and within, users differ in activity."""
+    """Heavy-tailed: latency is lognormal across users and within, users differ in activity.
+
+    `spread` is the standard deviation of ln latency across users; `sampled` keeps one in twenty of
+    fast successes, with a weight of 20.
+    """
     rng = np.random.default_rng(seed)
     pace = rng.gamma(2.0, per_user / 2.0, users)
     count = rng.poisson(pace)
     user = np.repeat(np.arange(users), count)
     n = len(user)
-    slow = rng.normal(0.0, 0.5, users)
+    slow = rng.normal(0.0, spread, users)
     route = rng.integers(0, len(ROUTES), n)
     base = np.array([40.0, 120.0, 200.0, 60.0, 150.0])[route]
     duration = base * np.exp(slow[user] + rng.normal(0.0, 0.8, n))
@@ -64,15 +70,14 @@ def requests(
             status = np.where(hit & (rng.random(n) < effect.share), effect.status, status)
     time = rng.random(n)
     order = np.argsort(time)
-    return Requests(
-        time[order],
-        user[order],
-        arm[order],
-        route[order],
-        duration[order],
-        status[order],
-        np.full(n, weight),
-    )
+    weights = np.full(n, weight)
+    if sampled:
+        common = (status < 400) & (duration < 400.0)
+        kept = ~common | (rng.random(n) < 1 / 20)
+        weights = np.where(common, 20.0 * weight, weight)
+        order = order[kept[order]]
+    every = (time, user, arm, route, duration, status, weights)
+    return Requests(*(values[order] for values in every))
 
 
 def cut_of(of: Requests) -> Cut:

@@ -1,0 +1,125 @@
+"""Result → why: for its leading findings where the effect is, and what other changes have to do
+with it. Kept as JSON beside the finding, with the words that pages and reports show.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from events.store.read import QueryTooLarge
+from insights import reason_words
+from insights.cohorts import Comparison
+from insights.examine import Result
+from insights.findings import Finding
+from insights.overlaps import Overlap, overlaps
+from insights.where import Segment, Term, Where, search
+
+log = logging.getLogger("flipscope.insights")
+
+LOOKED_AT = 3  # leading findings; the others follow from the same causes nearly always
+GROWN = 1.25  # by how much the events of a finding grow before its reasons are sought again
+
+Reasons = dict[tuple[str, tuple[tuple[str, str], ...], str], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What is known of one finding beyond its numbers."""
+
+    where: Where | None
+    overlaps: tuple[Overlap, ...]
+
+
+def key_of(finding: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    return finding["measure"], tuple(sorted(finding["scope"].items())), finding["verdict"]
+
+
+def reasons(result: Result, before: list[dict[str, Any]]) -> Reasons:
+    """By finding. `before` are the findings of the last look: what has hardly grown is kept.
+
+    Raises StoreUnavailable.
+    """
+    known = {key_of(one): one["reasons"] for one in before if one.get("reasons")}
+    found: Reasons = {}
+    for finding in result.findings[:LOOKED_AT]:
+        delta = finding.delta
+        key = (
+            delta.measure,
+            tuple(sorted(delta.scope.as_json().items())),
+            str(finding.judged.verdict),
+        )
+        events = sum(delta.events)
+        earlier = known.get(key)
+        if earlier and events < GROWN * earlier["events"]:
+            found[key] = earlier
+            continue
+        try:
+            found[key] = {"events": events, **as_json(_reason(result.comparison, finding), finding)}
+        except QueryTooLarge as reason:
+            log.warning("reasons.too_large", extra={"measure": delta.measure, "why": str(reason)})
+    return found
+
+
+def _reason(comparison: Comparison, finding: Finding) -> Reason:
+    whole = replace(comparison, slice_s=0)
+    return Reason(search(whole, finding.delta), tuple(overlaps(whole, finding.delta)))
+
+
+def as_json(reason: Reason, finding: Finding) -> dict[str, Any]:
+    """`explained_by` is the change that explains the finding; `same_time` has all that were held
+    against it, each with its sentence."""
+    explaining = [one for one in reason.overlaps if one.checked.answer == "explains"]
+    only = next((one for one in reason.overlaps if one.checked.answer == "only_with"), None)
+    return {
+        "explained_by": next(
+            (one.other.change_id for one in explaining if one.other.change_id), None
+        ),
+        "is_explained": bool(explaining),
+        "only_with": reason_words.partner(only) if only else "",
+        "where": _where_json(reason.where, finding) if reason.where else None,
+        "same_time": [
+            {
+                "kind": one.other.kind,
+                "name": one.other.name,
+                "change": one.other.change_id,
+                "title": one.other.title,
+                "answer": one.checked.answer,
+                "value": one.value,
+                "overall": one.checked.overall,
+                "within": one.checked.within,
+                "sentence": reason_words.overlap(one, finding.delta),
+            }
+            for one in reason.overlaps
+        ],
+    }
+
+
+def _where_json(where: Where, finding: Finding) -> dict[str, Any]:
+    return {
+        "sentence": reason_words.where(where, finding.delta),
+        "segments": [_segment_json(one) for one in where.segments],
+        "unaffected": list(where.unaffected),
+        "tested": where.tested,
+    }
+
+
+def _segment_json(segment: Segment) -> dict[str, Any]:
+    excess = segment.excess
+    return {
+        "terms": [_term_json(term) for term in segment.terms],
+        "same_as": [_term_json(term) for term in segment.same],
+        "explains_at_least": round(excess.explains, 4),
+        "part": round(excess.part, 4),
+        "baseline": excess.baseline,
+        "candidate": excess.candidate,
+        "elsewhere": list(excess.elsewhere),
+    }
+
+
+def _term_json(term: Term) -> dict[str, Any]:
+    return {
+        "field": term.field,
+        "op": term.op,
+        "values": list(term.values),
+        "text": reason_words.term(term),
+    }

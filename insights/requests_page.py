@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from events.query.flags import variant_of_trace
+from events.query.rows import EVENT
 from events.store.read import Statement, moment, run
 
 LIMIT = 100
@@ -105,15 +106,15 @@ def trace(environment_id: int, trace_id: int, around: datetime) -> list[Event]:
 def _events(environment_id: int, where: str, parameters: dict[str, Any], order: str) -> list[Event]:
     rows = run(
         Statement(
-            f"""SELECT time, service, name, kind, entry, toString(trace) AS trace_text,
-                lower(hex(trace)) AS trace_hex, lower(hex(span)) AS span_hex,
-                if(parent = 0, '', lower(hex(parent))) AS parent_hex, route, method, status_code,
-                error, duration_ms, user_id, build_id, sample_rate, strings, integers, floats,
-                booleans, lists
-            FROM events WHERE {where} ORDER BY {order} LIMIT {{limit:UInt32}}""",  # noqa: S608
+            f"""SELECT {EVENT} FROM events WHERE {where} ORDER BY {order} LIMIT {{limit:UInt32}}""",  # noqa: S608
             parameters,
         )
     ).rows
+    return events_from(environment_id, rows)
+
+
+def events_from(environment_id: int, rows: list[dict[str, Any]]) -> list[Event]:
+    """Rows of `events.query.rows.EVENT` with the flags that their traces saw. One statement."""
     flags = _flags(environment_id, rows)
     return [
         Event(

@@ -1,6 +1,6 @@
 """Where the pages of findings live: /{project}/{environment}/…"""
 
-from django.urls import path
+from django.urls import include, path
 
 from insights import views
 from projects.views import with_slash
@@ -8,6 +8,7 @@ from projects.views import with_slash
 PLACE = "<slug:project>/<slug:environment>/"
 
 urlpatterns = [
+    path("", include("insights.explore.urls")),
     path(PLACE, views.show_overview, name="overview"),
     path(PLACE.removesuffix("/"), with_slash),
     path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),

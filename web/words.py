@@ -118,6 +118,16 @@ def milliseconds(value: float | None) -> str:
     return f"{_significant(value, 2)} ms"
 
 
+def data(size: float | None) -> str:
+    """Bytes: 812 → "812 B"; 1536000 → "1.54 MB"."""
+    if size is None or not math.isfinite(size):
+        return MISSING
+    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if abs(size) >= factor * 0.9995:
+            return f"{_significant(size / factor)} {unit}"
+    return f"{number(round(size))} B"
+
+
 def _ratio(value: float) -> str:
     """Two decimals near 1, where they tell something; one from 1.5 on; none from 10 on."""
     if value >= 9.95:

@@ -40,7 +40,7 @@ UNSUPPORTED = ("formulas",)
 KNOWN = {
     "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings", "limit",
     "start_time", "end_time", "time_range", "granularity", "disable_series", "calculated_fields",
-    "compare_time_offset_seconds",
+    "compare_time_offset_seconds", "entry_only",
 }  # fmt: skip
 
 Scalar = str | int | float | bool
@@ -111,6 +111,7 @@ class Query:
     granularity_s: int | None
     earlier_s: int | None = None  # compare with as long a time that ended so many seconds before
     derived: tuple[Derived, ...] = ()
+    entry_only: bool = False  # only requests entering a service
 
     @property
     def earlier(self) -> "Query":
@@ -136,9 +137,7 @@ def parse(spec: Any, now: datetime) -> Query:
     combination = spec.get("filter_combination")
     if combination not in (None, "AND", "OR"):
         raise QueryError("filter_combination", "Must be AND or OR.")
-    no_series = spec.get("disable_series")
-    if no_series not in (None, True, False):
-        raise QueryError("disable_series", "Must be true or false.")
+    no_series = _yes(spec, "disable_series")
     most = MAX_LIMIT_WITHOUT_SERIES if no_series else MAX_LIMIT
     limit = _whole(spec, "limit", DEFAULT_LIMIT, most)
     granularity_s = None if no_series else _granularity(spec, since, until, limit, breakdowns)
@@ -168,6 +167,7 @@ def parse(spec: Any, now: datetime) -> Query:
         granularity_s,
         _earlier(spec, since),
         _derived(spec),
+        _yes(spec, "entry_only"),
     )
 
 
@@ -286,6 +286,12 @@ def _whole(spec: dict[str, Any], name: str, default: int, most: int) -> int:
     if type(value) is not int or not 1 <= value <= most:
         raise QueryError(name, f"Must be a whole number from 1 to {most}.")
     return value
+
+
+def _yes(spec: dict[str, Any], name: str) -> bool:
+    if spec.get(name) not in (None, True, False):
+        raise QueryError(name, "Must be true or false.")
+    return bool(spec.get(name))
 
 
 def _times(spec: dict[str, Any], now: datetime) -> tuple[datetime, datetime]:

@@ -42,10 +42,10 @@ class Asked:
         """One row per group, `limit` + 1 of them: b0…, c0…, raw, key; or those of `keys`."""
         if keys is not None and self.query.breakdowns:
             only = f"AND {self._key()} IN {{keys:Array(UInt64)}}"
-            return self._statement(self._select(self._groups(), only=only), keys=keys)
+            return self.statement(self._select(self._groups(), only=only), keys=keys)
         groups = f"{self._select(self._groups())} {self._having()}"
         sql = f"{groups} {self._order()} LIMIT {{limit:UInt32}}"
-        return self._statement(sql, limit=self.query.limit + 1)
+        return self.statement(sql, limit=self.query.limit + 1)
 
     def series(self, keys: list[int]) -> Statement:
         """One row per bucket and group of `keys`: bucket, b0…, c0…."""
@@ -53,7 +53,7 @@ class Asked:
         only = f"AND {self._key()} IN {{keys:Array(UInt64)}}" if self.query.breakdowns else ""
         groups = ["bucket", *self._groups()]
         sql = f"{self._select(groups, f'{bucket} AS bucket, ', only)} ORDER BY bucket"
-        return self._statement(sql, granularity=self.query.granularity_s, keys=keys)
+        return self.statement(sql, granularity=self.query.granularity_s, keys=keys)
 
     def other(self, keys: list[int]) -> Statement:
         """One row over all events of the groups that are not in `keys`: c0…, groups."""
@@ -62,8 +62,8 @@ class Asked:
             passed = f"{self._select(self._groups())} {self._having()}"
             only += f" AND {self._key()} IN (SELECT key FROM ({passed}))"  # noqa: S608  # ours
         calculations = ", ".join(self._calculations())
-        sql = f"SELECT {calculations}, uniqExact({self._key()}) AS groups {self._from(only)}"
-        return self._statement(sql, keys=keys)
+        sql = f"SELECT {calculations}, uniqExact({self._key()}) AS groups {self.source(only)}"
+        return self.statement(sql, keys=keys)
 
     def concurrency(self, keys: list[int]) -> Statement:
         """One row per bucket and group of `keys`: bucket, b0…, and c of CONCURRENCY.
@@ -81,7 +81,7 @@ class Asked:
         inner = (
             f"SELECT {broken}sample_rate AS w, {start} AS started, {end} AS ended, arrayJoin("
             f"range(intDiv(started, {step}), intDiv(greatest(ended, started), {step}) + 1)) AS at "
-            f"{self._from(only)}"
+            f"{self.source(only)}"
         )
         sql = (
             f"SELECT {names}at * {{granularity:UInt32}} AS bucket, "  # noqa: S608  # ours
@@ -89,16 +89,17 @@ class Asked:
             f"GROUP BY {names}bucket ORDER BY bucket"
         )
         until_us = int(self.query.until.timestamp()) * 1_000_000 + self.query.until.microsecond
-        return self._statement(
+        return self.statement(
             sql, granularity=self.query.granularity_s, keys=keys, until_us=until_us
         )
 
     def estimate(self) -> Statement:
         """Rows that the engine expects to read, without reading them: the answer's `rows`."""
-        sql = f"EXPLAIN ESTIMATE SELECT count() {self._from()}"
-        return self._statement(sql)
+        sql = f"EXPLAIN ESTIMATE SELECT count() {self.source()}"
+        return self.statement(sql)
 
-    def _statement(self, sql: str, **more: object) -> Statement:
+    def statement(self, sql: str, **more: object) -> Statement:
+        """A statement over `source()`, with the parameters that it names and `more`."""
         parameters: dict[str, Any] = {
             "environment": self.environment_id,
             "since": moment(self.query.since),
@@ -132,15 +133,18 @@ class Asked:
         calculations = ", ".join(self._calculations())
         key = f", {self._key(groups)} AS key" if not first else ""
         by = f"GROUP BY {', '.join(groups)}" if groups else ""
-        return f"SELECT {first}{broken}{calculations}, count() AS raw{key} {self._from(only)} {by}"
+        return f"SELECT {first}{broken}{calculations}, count() AS raw{key} {self.source(only)} {by}"
 
-    def _from(self, only: str = "") -> str:
+    def source(self, only: str = "") -> str:
+        """FROM and WHERE: the events that the question is about, and `only` these of them."""
         joined = ""
         conditions = [
             "environment = {environment:UInt32}",
             "time >= {since:DateTime64(6, 'UTC')}",
             "time < {until:DateTime64(6, 'UTC')}",
         ]
+        if self.query.entry_only:
+            conditions.append("entry")
         if self.resolved.flags:
             pairs = pairs_of_traces().strip()
             exposed = f"(SELECT trace AS exposed, seen FROM {pairs})"  # noqa: S608  # ours

@@ -1,8 +1,10 @@
 """Pictures in templates: charts with their twins, verdict pills, marks of changes, intervals."""
 
+import json
 from typing import Any
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -23,6 +25,12 @@ KINDS = {"deploy": "Deploy", "flag": "Flag change", "marker": "Marker"}
 def chart(chart: Chart) -> dict[str, Chart]:
     """{% chart c %}: figure, sentence, table."""
     return {"chart": chart}
+
+
+@register.filter
+def as_json(figure: dict[str, Any]) -> str:
+    """A figure as text. Not in a <script>: htmx takes those out of every fragment."""
+    return json.dumps(figure, cls=DjangoJSONEncoder, separators=(",", ":"))
 
 
 @register.inclusion_tag("web/_verdict.html")

@@ -1,0 +1,78 @@
+"""Which fields an environment can be asked about: its columns, attributes and flags.
+
+For people who choose: names with types, units and a sample. `resolve` in columns.py decides.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.cache import cache
+
+from events.event import FIELDS
+from events.query.columns import FLAGS
+from events.store.read import Statement, moment, run
+
+MOST = 3000
+KEPT_S = 20
+HIDDEN = ("time", "entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One field that may be asked about; `type` is text, integer, number, boolean or id."""
+
+    name: str
+    type: str
+    about: str = ""
+
+
+def known(environment_id: int, since: datetime) -> tuple[Known, ...]:
+    """Flags first, then columns, then attributes by name; `since` bounds the flags' time.
+
+    Kept for a few seconds, as each page and each field of a form asks. Raises StoreUnavailable.
+    """
+    key = f"catalog:{environment_id}:{since:%Y%m%d}"
+    found: tuple[Known, ...] | None = cache.get(key)
+    if found is None:
+        found = (*_flags(environment_id, since), *_columns(), *_attributes(environment_id))
+        cache.set(key, found, KEPT_S)
+    return found
+
+
+def _columns() -> list[Known]:
+    return [Known(one.column, one.type, one.meaning) for one in FIELDS if one.column not in HIDDEN]
+
+
+def _flags(environment_id: int, since: datetime) -> list[Known]:
+    rows = run(
+        Statement(
+            """SELECT DISTINCT arrayJoin(flags) AS flag FROM exposures
+            WHERE environment = {environment:UInt32} AND hour >= {since:DateTime64(6, 'UTC')}
+            ORDER BY flag LIMIT {most:UInt32}""",
+            {"environment": environment_id, "since": moment(since), "most": MOST},
+        )
+    ).rows
+    return [Known(f"{FLAGS}{row['flag']}", "text", "which variant was served") for row in rows]
+
+
+def _attributes(environment_id: int) -> list[Known]:
+    rows = run(
+        Statement(
+            """SELECT field, groupUniqArray(type) AS types, anyLast(sample) AS sample
+            FROM fields WHERE environment = {environment:UInt32}
+            GROUP BY field ORDER BY field LIMIT {most:UInt32}""",
+            {"environment": environment_id, "most": MOST},
+        )
+    ).rows
+    return [
+        Known(row["field"], _type(set(row["types"])), f"such as {row['sample'][:60]}")
+        for row in rows
+    ]
+
+
+def _type(types: set[str]) -> str:
+    if types == {"integer"}:
+        return "integer"
+    if types <= {"integer", "float"}:
+        return "number"
+    return "boolean" if types == {"boolean"} else "text"

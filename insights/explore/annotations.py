@@ -1,0 +1,144 @@
+"""The environment's changes on a picture over time: shape and colour tell the kind, a verdict of
+worse or better has its own colour, and marks that would lie on each other become one with a number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from urllib.parse import urlencode
+
+from insights import axes
+from insights.changes import Told, told
+from releases.changes import timeline
+from web import words
+
+KIND_COLOURS = {"deploy": "@deploy", "flag": "@flag", "marker": "@marker"}
+KIND_NAMES = {"deploy": "deploy", "flag": "flag change", "marker": "marker"}
+APART = 0.016  # of the picture's width, where two marks would touch
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Changes of one kind that stand so close that they are drawn as one."""
+
+    kind: str
+    told: tuple[Told, ...]
+
+    @property
+    def at(self) -> datetime:
+        times = [one.change.time for one in self.told]
+        return times[0] + (times[-1] - times[0]) / 2
+
+    @property
+    def colour(self) -> str:
+        verdicts = {one.verdict for one in self.told}
+        for verdict in axes.TOLD:
+            if verdict in verdicts:
+                return axes.COLOURS[verdict]
+        return KIND_COLOURS.get(self.kind, "@marker")
+
+
+def changes(
+    environment_id: int, since: datetime, until: datetime, show: str, service: str = ""
+) -> list[Told]:
+    """What changed in a window, oldest first; `show` is one of question.MARKS."""
+    if show == "none":
+        return []
+    kinds = (show,) if show else ()
+    found = timeline(
+        environment_id, since=since, until=until, kinds=kinds, service=service or None, limit=MOST
+    )
+    return told(found[::-1])
+
+
+def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Group]:
+    """Groups by kind in order of time. Pure."""
+    width = (until - since) * APART
+    groups: list[Group] = []
+    for kind in KIND_COLOURS:
+        near: list[Told] = []
+        for one in sorted(
+            (one for one in marks if one.change.kind == kind), key=lambda one: one.change.time
+        ):
+            if near and one.change.time - near[0].change.time > width:
+                groups.append(Group(kind, tuple(near)))
+                near = []
+            near.append(one)
+        if near:
+            groups.append(Group(kind, tuple(near)))
+    return sorted(groups, key=lambda group: group.at)
+
+
+def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> dict[str, Any]:
+    """The marks in a lane of their own; each leads to its change, or to the timeline."""
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": "changes",
+        "x": [axes.x(group.at) for group in groups],
+        "y": [0] * len(groups),
+        "yaxis": yaxis,
+        "customdata": [_link(group, base) for group in groups],
+        "hovertext": [_hover(group, zone) for group in groups],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "text": [str(len(group.told)) if len(group.told) > 1 else "" for group in groups],
+        "textposition": "middle center",
+        "textfont": {"color": "@surface", "size": 10},
+        "marker": {
+            "symbol": [axes.SYMBOLS.get(group.kind, "triangle-up") for group in groups],
+            "size": [18 if len(group.told) > 1 else 12 for group in groups],
+            "color": [group.colour for group in groups],
+            "line": {"width": 0},
+            "opacity": 1,
+        },
+        "cliponaxis": False,
+    }
+
+
+def rules(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """One line each, solid for deploys, dotted for flags, dashed for markers."""
+    dashes = {"deploy": "solid", "flag": "dot", "marker": "dash"}
+    crowded = len(groups) > axes.MOST_RULES
+    return [
+        axes.rule(
+            group.at,
+            colour=group.colour if group.colour in ("@worse", "@better") else "@line-strong",
+            dash=dashes[group.kind],
+        )
+        for group in groups
+        if not crowded or group.colour in ("@worse", "@better")
+    ]
+
+
+def said(groups: Sequence[Group]) -> str:
+    """ "Marked: 3 deploys (squares), 1 flag change (diamonds)." """
+    shapes = {"deploy": "squares", "flag": "diamonds", "marker": "triangles"}
+    parts = []
+    for kind, name in KIND_NAMES.items():
+        count = sum(len(group.told) for group in groups if group.kind == kind)
+        if count:
+            parts.append(f"{words.plural(count, name)} ({shapes[kind]})")
+    return f"Marked: {words.joined(parts)}." if parts else ""
+
+
+def _link(group: Group, base: str) -> str:
+    if len(group.told) == 1:
+        return f"{base}/changes/{group.told[0].change.id}"
+    last = group.told[-1].change.time + timedelta(seconds=1)
+    return f"{base}/timeline?{urlencode({'kind': group.kind, 'until': last.isoformat()})}"
+
+
+def _hover(group: Group, zone: tzinfo) -> str:
+    lines = []
+    for one in group.told[:8]:
+        actor = f", {axes.plain(one.change.actor, 40)}" if one.change.actor else ""
+        lines.append(
+            f"{one.change.time.astimezone(zone):%H:%M:%S} {axes.plain(one.change.title)}{actor}"
+        )
+        if one.verdict:
+            lines.append(f"  {words.VERDICTS.get(one.verdict, '')}")
+    if len(group.told) > 8:
+        lines.append(f"and {len(group.told) - 8} more")
+    return "<br>".join(lines)

@@ -1,0 +1,228 @@
+"""A question's answer as the page shows it: pictures, table, raw events or traces."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from events.query.answer import answered, asked_of
+from events.query.catalog import Known
+from events.query.rows import Page, events_of, traces_of
+from events.store.read import Result, Statement
+from insights.explore import annotations, units
+from insights.explore.meant import Meant, meant
+from insights.explore.pictures import Frame, pictures
+from insights.explore.question import Question, Where
+from insights.requests_page import Event, events_from
+from projects.models import Environment
+from web import words
+from web.charts import Chart
+
+Ask = Callable[[Statement], Result]
+ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    only: str = ""  # address of the question for this value alone
+    without: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    cells: tuple[Cell, ...]
+    values: tuple[str, ...]
+    earlier: tuple[str, ...]
+    events: str  # address of the raw events of this group
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    id: str
+    time: datetime
+    what: str
+    services: str
+    spans: int
+    errors: int
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one answer shows; the parts that its view does not show are empty."""
+
+    meant: Meant
+    took: str
+    read: int
+    pictures: tuple[Chart, ...] = ()
+    heads: tuple[str, ...] = ()
+    calculations: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    other: tuple[str, ...] = ()
+    other_groups: int = 0
+    earlier: str = ""
+    events: tuple[Event, ...] = ()
+    columns: tuple[str, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    older: str = ""
+
+
+def answer_of(
+    environment: Environment,
+    question: Question,
+    known: Iterable[Known],
+    *,
+    now: datetime,
+    ask: Ask,
+    base: str,
+) -> Answered:
+    """Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
+    zone = environment.zone
+    asked = meant(question, known, now=now, zone=zone)
+    if question.view in ("events", "traces"):
+        return _rows_of(environment, question, asked, ask, before=question.extra.get("before", ""))
+    given = answered(environment.id, asked.query, ask=ask)
+    marks = annotations.changes(
+        environment.id, asked.since, asked.until, question.marks, _service(question)
+    )
+    frame = Frame(
+        since=asked.since,
+        until=asked.until,
+        step_s=asked.query.granularity_s or 60,
+        zone=zone,
+        base=base,
+        groups=tuple(annotations.grouped(marks, asked.since, asked.until)),
+    )
+    keys = [one.key for one in asked.query.calculations]
+    before = {
+        _group(row["data"], question.by): row["data"]
+        for row in given.get("compare", {}).get("results", [])
+    }
+    other = given.get("other")
+    return Answered(
+        meant=asked,
+        took=words.milliseconds(given["took_ms"]),
+        read=given["events_read"],
+        pictures=tuple(pictures(given, question.by, frame)) if given["results"] else (),
+        heads=(*question.by, *(units.named(one) for one in keys)),
+        calculations=tuple(keys),
+        rows=tuple(_row(row["data"], question, keys, before) for row in given["results"]),
+        other=tuple(units.text(other["data"][one], one) for one in keys) if other else (),
+        other_groups=other["groups"] if other else 0,
+        earlier=question.earlier if "compare" in given else "",
+    )
+
+
+def _service(question: Question) -> str:
+    """The one service that a question is about: only its deploys are marked then."""
+    for one in question.where:
+        if one.field in ("service", "service.name") and one.op == "=" and not question.any:
+            return one.value
+    return ""
+
+
+def _group(data: dict[str, Any], by: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(data[name] for name in by)
+
+
+def _row(
+    data: dict[str, Any],
+    question: Question,
+    keys: list[str],
+    before: dict[tuple[Any, ...], dict[str, Any]],
+) -> Row:
+    derived = {name for name, _ in question.derived}
+    cells = []
+    narrowed = question
+    for name in question.by:
+        value = data[name]
+        only, without = _filters(name, value)
+        if name not in derived:
+            narrowed = narrowed.filtered(*only)
+        cells.append(
+            Cell(
+                units.text(value) if value is not None else "none",
+                question.filtered(*only).address(),
+                question.filtered(*without).address(),
+            )
+        )
+    old = before.get(_group(data, question.by), {})
+    return Row(
+        cells=tuple(cells),
+        values=tuple(units.text(data[one], one) for one in keys),
+        earlier=tuple(units.text(old.get(one), one) for one in keys) if before else (),
+        events=narrowed.address(view="events", by=()),
+    )
+
+
+def _filters(name: str, value: Any) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+    """(this value only, everything but it) as filters."""
+    if value is None:
+        return (name, "does-not-exist", ""), (name, "exists", "")
+    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return (name, "=", text), (name, "!=", text)
+
+
+def _rows_of(
+    environment: Environment, question: Question, asked: Meant, ask: Ask, *, before: str
+) -> Answered:
+    # Only the columns of the filters are needed, so what is calculated is left out.
+    query = replace(asked.query, calculations=(), breakdowns=(), orders=(), havings=())
+    source = asked_of(environment.id, query)
+    at = datetime.fromisoformat(before) if before else None
+    page = Page(limit=ROWS, order=question.order or "newest", before=at)
+    if question.view == "traces":
+        found = ask(traces_of(source, page))
+        return Answered(
+            meant=asked,
+            took=words.milliseconds(found.took_ms),
+            read=found.read_rows,
+            traces=tuple(_trace(row) for row in found.rows),
+        )
+    found = ask(events_of(source, page))
+    events = tuple(events_from(environment.id, found.rows))
+    older = ""
+    if len(events) == ROWS and page.order == "newest":
+        older = question.address(extra={"before": events[-1].time.isoformat()})
+    return Answered(
+        meant=asked,
+        took=words.milliseconds(found.took_ms),
+        read=found.read_rows,
+        events=events,
+        columns=_columns(question),
+        older=older,
+    )
+
+
+def _trace(row: dict[str, Any]) -> Trace:
+    return Trace(
+        id=row["trace_hex"],
+        time=row["time"],
+        what=f"{row['verb']} {row['what']}".strip(),
+        services=words.joined(row["services"]),
+        spans=row["spans"],
+        errors=row["errors"],
+        duration_ms=float(row["duration_ms"]),
+    )
+
+
+SHOWN = {
+    *("service", "name", "route", "method", "status_code", "error", "duration_ms", "user_id"),
+    *("build_id", "entry", "trace"),
+}
+
+
+def _columns(question: Question) -> tuple[str, ...]:
+    """The fields that a question names and that every row does not show anyway."""
+    named = [*question.by, *(one.field for one in question.where)]
+    named += [one.partition("(")[2].rstrip(")") for one in question.show]
+    found = [name for name in dict.fromkeys(named) if name and name not in SHOWN]
+    return tuple(name for name in found if not name.startswith("flags."))[:6]
+
+
+def narrowed(question: Question, filters: Iterable[Where]) -> Question:
+    """The question of fewer events, whatever it combined."""
+    for one in filters:
+        question = question.filtered(one.field, one.op, one.value)
+    return question

@@ -1,0 +1,141 @@
+"""A Question → the specification that `events.query` takes: texts become numbers, times, lists."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from events.event import ALIASES
+from events.query.catalog import Known
+from events.query.spec import FILTER_OPERATORS, Query, QueryError, parse
+from insights.explore.question import EARLIER, WINDOWS, Question, split
+from insights.series import step_seconds
+
+POINTS = 120
+LIMIT = 50
+NUMBERS = ("integer", "number")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A question that can be asked, and the time it is about."""
+
+    query: Query
+    since: datetime
+    until: datetime
+
+
+def meant(
+    question: Question, known: Iterable[Known], *, now: datetime, zone: tzinfo, points: int = POINTS
+) -> Meant:
+    """Raises QueryError, its field one of the form's."""
+    since, until = window(question, now=now, zone=zone)
+    types = {one.name: one.type for one in known}
+    types |= {alias: types.get(column, "text") for alias, column in ALIASES.items()}
+    spec: dict[str, Any] = {
+        "calculations": [_calculation(one) for one in question.show or ("COUNT",)],
+        "filters": [
+            _filter(one.field, one.op, one.value, types.get(one.field, "text"), place)
+            for place, one in enumerate(question.where)
+        ],
+        "filter_combination": "OR" if question.any else "AND",
+        "breakdowns": list(question.by),
+        "calculated_fields": [
+            {"name": name, "expression": expression} for name, expression in question.derived
+        ],
+        "havings": [_having(one) for one in question.having],
+        "orders": _orders(question),
+        "limit": _whole(question.limit, "limit") if question.limit else LIMIT,
+        "start_time": since.timestamp(),
+        "end_time": until.timestamp(),
+        "granularity": _whole(question.step, "granularity")
+        if question.step
+        else step_seconds(since, until, points),
+        "entry_only": question.events != "all",
+    }
+    if question.earlier:
+        spec["compare_time_offset_seconds"] = EARLIER[question.earlier][0]
+    query = parse(spec, now)
+    return Meant(query, query.since, query.until)
+
+
+def window(question: Question, *, now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The time asked for; written times are local ones of the environment."""
+    if not question.since:
+        return now - timedelta(seconds=WINDOWS[question.window][0]), now
+    since = moment(question.since, zone, "start_time")
+    until = moment(question.until, zone, "end_time") if question.until else now
+    if since >= until:
+        raise QueryError("start_time", "The time asked for must begin before it ends.")
+    return since, until
+
+
+def moment(text: str, zone: tzinfo, field: str) -> datetime:
+    """A time as written: local unless it names its offset."""
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise QueryError(field, "Write a time such as 2026-11-24T14:30.") from None
+
+
+def _calculation(text: str) -> dict[str, Any]:
+    op, column = split(text)
+    return {"op": op, "column": column} if column else {"op": op}
+
+
+def _filter(name: str, op: str, text: str, type: str, place: int) -> dict[str, Any]:
+    field = f"filters.{place}.value"
+    if op not in FILTER_OPERATORS:
+        raise QueryError(f"filters.{place}.op", f"There is no operator {op[:40]}.")
+    if op in ("exists", "does-not-exist"):
+        return {"column": name, "op": op}
+    if op in ("in", "not-in"):
+        values = [_typed(one.strip(), type, field) for one in text.split(",") if one.strip()]
+        return {"column": name, "op": op, "value": values}
+    return {"column": name, "op": op, "value": _typed(text, type, field)}
+
+
+def _typed(text: str, type: str, field: str) -> str | int | float | bool:
+    if type in NUMBERS:
+        return _number(text, field)
+    if type == "boolean":
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise QueryError(field, "Write true or false.")
+        return text.lower() in ("true", "1", "yes")
+    return text
+
+
+def _number(text: str, field: str) -> int | float:
+    try:
+        found = float(text.replace(",", "")) if text.count(",") else float(text)
+        if not math.isfinite(found):
+            raise ValueError
+        return int(text) if text.lstrip("+-").isdigit() else found
+    except ValueError:
+        raise QueryError(field, f"A number is wanted, not {text[:40]!r}.") from None
+
+
+def _whole(text: str, field: str) -> int:
+    found = _number(text, field)
+    if found != int(found):
+        raise QueryError(field, "A whole number is wanted.")
+    return int(found)
+
+
+def _having(one: Any) -> dict[str, Any]:
+    op, column = split(one.calculation)
+    named = {"calculate_op": op, "op": one.op or ">"}
+    if column:
+        named["column"] = column
+    return {**named, "value": _number(one.value, "havings.0.value")}
+
+
+def _orders(question: Question) -> list[dict[str, Any]]:
+    if not question.sort:
+        return []
+    order = "ascending" if question.ascending else "descending"
+    if question.sort in question.by:
+        return [{"column": question.sort, "order": order}]
+    return [{**_calculation(question.sort), "order": order}]

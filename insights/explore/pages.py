@@ -1,0 +1,133 @@
+"""Pages of Explore: the form whose address is the question, and its answer.
+
+The page comes at once and asks for its answer by itself, so that a long one shows how far it is
+and can be stopped. Without script the page sends the browser on to itself with `inline=1`.
+"""
+
+import secrets
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from events.query.answer import answer
+from events.query.spec import QueryError
+from events.store import progress
+from events.store.read import QueryStopped, QueryTooLarge
+from insights.explore.answers import answer_of
+from insights.explore.build import form_of
+from insights.explore.place import Place, place
+from projects.access import Access, environment_for
+from web.pages import page
+
+VALUES = 30
+
+
+@require_GET
+def show_explore(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    here = place(request, project, environment)
+    context = here.context(form=form_of(here.question, here.now, here.access.environment.zone))
+    inline = request.GET.get("inline") == "1"
+    if inline:
+        context |= _answered(here)
+    else:
+        context["token"] = secrets.token_hex(8)
+    address = here.question.address()
+    context["address"] = address
+    shown = page(
+        request, "insights/explore/explore.html", context, fragment="insights/explore/_explore.html"
+    )
+    if getattr(request, "htmx", False):
+        shown["HX-Push-Url"] = f"{request.path}?{address}" if address else request.path
+    return shown
+
+
+@require_GET
+def show_answer(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """The answer alone, which its page asks for."""
+    here = place(request, project, environment)
+    context = here.context(**_answered(here, request.GET.get("token", "")))
+    context["address"] = here.question.address()
+    return page(
+        request,
+        "insights/explore/answer.html",
+        context,
+        fragment="insights/explore/_answer.html",
+    )
+
+
+def _answered(here: Place, token: str = "") -> dict[str, Any]:
+    """`answer`, or `problem` in words with the `field` that is wrong."""
+    environment = here.access.environment
+    if not progress.TOKEN.match(token):
+        token = secrets.token_hex(8)
+    ask = progress.watched(environment.id, token)
+    try:
+        return {
+            "answer": answer_of(
+                environment, here.question, here.known, now=here.now, ask=ask, base=here.base
+            )
+        }
+    except QueryError as error:
+        return {"problem": str(error), "part": error.field}
+    except QueryTooLarge as error:
+        return {"problem": str(error), "part": "too large"}
+    except QueryStopped:
+        return {"problem": "", "stopped": True}
+
+
+@require_GET
+def show_progress(request: HttpRequest, project: str, environment: str, token: str) -> HttpResponse:
+    access = environment_for(request, project, environment)
+    found = progress.progress(access.environment.id, token) if _good(token) else None
+    return render(request, "insights/explore/_progress.html", {"progress": found})
+
+
+@require_POST
+def stop_answer(request: HttpRequest, project: str, environment: str, token: str) -> HttpResponse:
+    access = environment_for(request, project, environment)
+    if _good(token):
+        progress.stop(access.environment.id, token)
+    return HttpResponse(status=204)
+
+
+def _good(token: str) -> bool:
+    return progress.TOKEN.match(token) is not None
+
+
+@require_GET
+def show_values(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """The commonest values of a field, as options of a form's field."""
+    access = environment_for(request, project, environment)
+    names, texts = request.GET.getlist("field"), request.GET.getlist("value")
+    at = request.GET.get("at", "0")
+    number = int(at) if at.isdigit() and int(at) < len(names) else 0
+    name = names[number].strip() if names else ""
+    text = texts[number].strip() if number < len(texts) else ""
+    values: list[str] = []
+    if name:
+        spec: dict[str, Any] = {
+            "breakdowns": [name],
+            "filters": [{"column": name, "op": "exists"}],
+            "limit": VALUES,
+            "time_range": 86_400,
+            "disable_series": True,
+        }
+        if text:
+            holding = {"column": name, "op": "contains", "value": text}
+            values = _commonest(access, {**spec, "filters": [holding]}, name)
+        values = values or _commonest(access, spec, name)
+    return render(request, "insights/explore/_values.html", {"values": values})
+
+
+def _commonest(access: Access, spec: dict[str, Any], name: str) -> list[str]:
+    try:
+        rows = answer(access.environment.id, spec)["results"]
+    except (QueryError, QueryTooLarge):
+        return []
+    return [_value(row["data"][name]) for row in rows]
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

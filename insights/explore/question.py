@@ -1,0 +1,183 @@
+"""The address of a page ↔ a Question: what people wrote, not yet checked against the data.
+
+Parts that repeat are parallel lists (`field`, `is`, `value`), which a form without any script
+sends just so. `address()` is the one canonical form: no blanks, no defaults.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+WINDOWS = {
+    "15m": (900, "15 minutes"),
+    "1h": (3600, "hour"),
+    "2h": (7200, "2 hours"),
+    "6h": (21_600, "6 hours"),
+    "24h": (86_400, "24 hours"),
+    "3d": (3 * 86_400, "3 days"),
+    "7d": (7 * 86_400, "7 days"),
+    "14d": (14 * 86_400, "14 days"),
+    "30d": (30 * 86_400, "30 days"),
+}
+EARLIER = {
+    "1h": (3600, "an hour earlier"),
+    "1d": (86_400, "a day earlier"),
+    "7d": (7 * 86_400, "a week earlier"),
+    "28d": (28 * 86_400, "four weeks earlier"),
+}
+MARKS = {
+    "": "All changes",
+    "deploy": "Deploys only",
+    "flag": "Flag changes only",
+    "marker": "Markers only",
+    "none": "No changes",
+}
+VIEWS = ("result", "events", "traces")
+CALCULATION = re.compile(r"([A-Z][A-Z_0-9]*)(?:\((.*)\))?\Z", re.DOTALL)
+MOST_ROWS = 20
+MOST_TEXT = 2000
+DEFAULT_WINDOW = "2h"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    field: str
+    op: str
+    value: str = ""
+
+    @property
+    def said(self) -> str:
+        return f"{self.field} {self.op.replace('-', ' ')} {self.value}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    calculation: str
+    op: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page asks. All texts as written; `since` and `until` are local times or empty."""
+
+    show: tuple[str, ...] = ()  # "COUNT", "P95(duration_ms)"
+    where: tuple[Where, ...] = ()
+    any: bool = False
+    by: tuple[str, ...] = ()
+    sort: str = ""
+    ascending: bool = False
+    having: tuple[Having, ...] = ()
+    derived: tuple[tuple[str, str], ...] = ()
+    limit: str = ""
+    window: str = DEFAULT_WINDOW
+    since: str = ""
+    until: str = ""
+    step: str = ""
+    earlier: str = ""
+    events: str = ""  # "" requests that enter a service, "all" every event
+    marks: str = ""
+    view: str = "result"
+    order: str = ""  # of rows: newest, slowest, oldest
+    extra: Mapping[str, str] = field(default_factory=dict)  # of pages that ask about a question
+
+    def address(self, **changes: Any) -> str:
+        """The query of its address, "?" not included."""
+        asked = replace(self, **changes) if changes else self
+        pairs: list[tuple[str, str]] = []
+        for one in asked.show:
+            op, column = split(one)
+            pairs += [("op", op), ("of", column)]
+        for where in asked.where:
+            pairs += [("field", where.field), ("is", where.op), ("value", where.value)]
+        pairs += [("by", name) for name in asked.by]
+        for having in asked.having:
+            pairs += [
+                ("having", having.calculation),
+                ("having_is", having.op),
+                ("having_value", having.value),
+            ]
+        for name, expression in asked.derived:
+            pairs += [("name", name), ("expression", expression)]
+        singles = {
+            "any": "1" if asked.any else "",
+            "sort": asked.sort,
+            "ascending": "1" if asked.ascending else "",
+            "limit": asked.limit,
+            "window": "" if asked.since or asked.window == DEFAULT_WINDOW else asked.window,
+            "since": asked.since,
+            "until": asked.until if asked.since else "",
+            "step": asked.step,
+            "earlier": asked.earlier,
+            "events": asked.events,
+            "marks": asked.marks,
+            "view": "" if asked.view == "result" else asked.view,
+            "order": asked.order,
+            **asked.extra,
+        }
+        return urlencode([*pairs, *((name, value) for name, value in singles.items() if value)])
+
+    def filtered(self, name: str, op: str, value: str = "", **changes: Any) -> "Question":
+        """The same question of fewer events; a filter that stands there already is not doubled."""
+        more = Where(name, op, value)
+        kept = tuple(one for one in self.where if one != more)
+        return replace(self, where=(*kept, more), any=False, **changes)
+
+    def without_filter(self, place: int) -> "Question":
+        return replace(self, where=self.where[:place] + self.where[place + 1 :])
+
+
+def split(calculation: str) -> tuple[str, str]:
+    """ "P95(duration_ms)" → ("P95", "duration_ms"); what is neither is its own operation."""
+    found = CALCULATION.match(calculation)
+    return (found[1], found[2] or "") if found else (calculation, "")
+
+
+def key(op: str, column: str) -> str:
+    return f"{op}({column})" if column else op
+
+
+def read(get: Mapping[str, Any], prefix: str = "") -> Question:
+    """A Question from a QueryDict; `prefix` where one address holds several. Never fails."""
+
+    def many(name: str) -> list[str]:
+        values: Sequence[str] = get.getlist(prefix + name)  # type: ignore[attr-defined]  # QueryDict
+        return [value[:MOST_TEXT].strip() for value in values[:MOST_ROWS]]
+
+    def one(name: str) -> str:
+        return str(get.get(prefix + name, ""))[:MOST_TEXT].strip()
+
+    def table(*names: str) -> list[tuple[str, ...]]:
+        columns = [many(name) for name in names]
+        longest = max(map(len, columns))
+        filled = [column + [""] * (longest - len(column)) for column in columns]
+        return list(zip(*filled, strict=True))
+
+    window, since = one("window"), one("since")
+    view = one("view")
+    return Question(
+        show=tuple(dict.fromkeys(key(op, of) for op, of in table("op", "of") if op)),
+        where=tuple(Where(*row) for row in table("field", "is", "value") if row[0] and row[1]),
+        any=one("any") == "1",
+        by=tuple(dict.fromkeys(name for name in many("by") if name)),
+        sort=one("sort"),
+        ascending=one("ascending") == "1",
+        having=tuple(
+            Having(*row)
+            for row in table("having", "having_is", "having_value")
+            if row[0] and row[2]
+        ),
+        derived=tuple((row[0], row[1]) for row in table("name", "expression") if all(row)),
+        limit=one("limit"),
+        window=window if window in WINDOWS and not since else DEFAULT_WINDOW,
+        since=since,
+        until=one("until"),
+        step=one("step"),
+        earlier=one("earlier") if one("earlier") in EARLIER else "",
+        events="all" if one("events") == "all" else "",
+        marks=one("marks") if one("marks") in MARKS else "",
+        view=view if view in VIEWS else "result",
+        order=one("order"),
+    )

@@ -1,0 +1,147 @@
+"""The Explore page over real events: form, answer, files, and what outsiders get."""
+
+import csv
+import io
+import re
+import threading
+import time
+from typing import Any
+
+import orjson
+import pytest
+from django.test import Client
+
+from events.query.answer import answered
+from events.query.spec import parse
+from events.store import progress
+from events.store.read import QueryStopped, Statement
+from projects.models import Environment
+from tests.conftest import Cast
+from tests.events.test_query import items, store
+
+pytestmark = [pytest.mark.usefixtures("event_store"), pytest.mark.django_db]
+PAGE = "/acme/production/explore"
+
+
+@pytest.fixture
+def made(environment: Environment) -> list[dict[str, Any]]:
+    found = items(200)
+    store(environment, found)
+    return found
+
+
+def shown(client: Client, address: str) -> str:
+    response = client.get(f"{PAGE}?{address}&inline=1")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_page_comes_first_and_asks_for_its_answer(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    text = viewer_page.get(f"{PAGE}?by=plan").content.decode()
+    (asks,) = re.findall(r'hx-get="(/acme/production/explore/answer\?[^"]+)"', text)
+    answer = viewer_page.get(asks.replace("&amp;", "&"), headers={"HX-Request": "true"})
+    assert b"events read in" in answer.content
+    assert b"<html" not in answer.content
+    assert 'http-equiv="refresh"' in text  # for browsers without script
+
+
+def test_a_group_leads_to_its_events_and_they_to_their_trace(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    text = shown(viewer_page, "op=P95&of=duration_ms&by=flags.F&field=service&is=%3D&value=shop")
+    (events, *_) = re.findall(r'href="/acme/production/explore\?([^"]*view=events[^"]*)"', text)
+    rows = shown(viewer_page, events.replace("&amp;", "&"))
+    (trace, *_) = re.findall(r'href="(/acme/production/traces/[^"]+)"', rows)
+    assert viewer_page.get(trace.replace("&amp;", "&")).status_code == 200
+
+
+def test_an_impossible_question_is_said_not_raised(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    for address, said in (
+        ("by=never", "No event of this environment has a field named never"),
+        ("op=P95&of=plan", "P95 wants a number"),
+        ("field=n&is=%3D&value=x", "A number is wanted"),
+        ("field=plan&is=matches&value=(", "Not a regular expression"),
+        ("since=2026-01-02T00:00&until=2026-01-01T00:00", "must begin before it ends"),
+        ("name=d&expression=%27", "Not understood"),
+    ):
+        assert said in shown(viewer_page, address).replace("&#x27;", "'"), address
+
+
+def test_files_hold_what_the_page_shows(viewer_page: Client, made: list[dict[str, Any]]) -> None:
+    response = viewer_page.get(f"{PAGE}/export.csv?by=service&op=COUNT&of=")
+    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    expected: dict[str, float] = {}
+    for item in made:
+        expected[item["service"]] = expected.get(item["service"], 0) + item["sample_rate"]
+    assert {row["service"]: float(row["COUNT"]) for row in rows} == expected
+    response = viewer_page.get(f"{PAGE}/export.ndjson?field=service&is=%3D&value=jobs")
+    lines = [orjson.loads(line) for line in b"".join(response).splitlines()]
+    assert len(lines) == sum(item["service"] == "jobs" for item in made)
+    assert all(line["service"] == "jobs" for line in lines)
+
+
+def test_text_that_spreadsheets_would_run_is_kept_text(
+    viewer_page: Client, environment: Environment
+) -> None:
+    store(environment, [{"service": "a", "plan": "=cmd|' /C calc'!A0"}])
+    text = viewer_page.get(f"{PAGE}/export.csv?by=plan").content.decode()
+    assert "'=cmd" in text
+
+
+def test_values_of_a_field_are_offered(viewer_page: Client, made: list[dict[str, Any]]) -> None:
+    text = viewer_page.get(f"{PAGE}/values?field=plan&value=te&at=0").content.decode()
+    assert re.findall(r'value="([^"]+)"', text) == ["team"]
+    assert viewer_page.get(f"{PAGE}/values?field=never&value=x").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/answer", "/values?field=plan", "/progress/0123456789abcdef", "/export.csv"]
+)
+def test_outsiders_see_nothing(outsider_page: Client, cast: Cast, path: str) -> None:
+    assert outsider_page.get(f"{PAGE}{path}").status_code == 404
+
+
+def test_a_question_can_be_stopped_by_its_own_environment_only(
+    environment: Environment, cast: Cast
+) -> None:
+    token = "0123456789abcdef"
+    slow = Statement("SELECT sum(sleepEachRow(0.05)) FROM numbers(400) SETTINGS max_block_size = 1")
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            progress.watched(environment.id, token)(slow)
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask)
+    began = time.monotonic()
+    thread.start()
+    while progress.progress(environment.id, token) is None:
+        assert time.monotonic() - began < 10
+        time.sleep(0.05)
+    assert progress.progress(cast.foreign.id, token) is None
+    progress.stop(cast.foreign.id, token)
+    time.sleep(0.3)
+    assert thread.is_alive()
+    progress.stop(environment.id, token)
+    thread.join(10)
+    assert [type(error) for error in outcome] == [QueryStopped]
+    assert time.monotonic() - began < 15
+
+
+def test_what_would_follow_a_stopped_statement_does_not_run(environment: Environment) -> None:
+    token = "fedcba9876543210"
+    progress.stop(environment.id, token)
+    from django.utils import timezone
+
+    with pytest.raises(QueryStopped):
+        answered(
+            environment.id,
+            parse({}, timezone.now()),
+            ask=progress.watched(environment.id, token),
+        )

@@ -1,0 +1,130 @@
+"""An address says a question, the whole question, and nothing else; texts become typed values."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.http import QueryDict
+
+from events.query.catalog import Known
+from events.query.spec import QueryError
+from insights.changes import Told
+from insights.explore import units
+from insights.explore.annotations import grouped, said
+from insights.explore.meant import meant
+from insights.explore.question import Having, Question, Where, read
+from releases.models import Change
+
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+ZONE = ZoneInfo("America/New_York")
+KNOWN = (
+    Known("duration_ms", "number"),
+    Known("status_code", "integer"),
+    Known("paid", "boolean"),
+    Known("plan", "text"),
+)
+QUESTIONS = [
+    Question(),
+    Question(show=("COUNT", "P95(duration_ms)"), by=("flags.A", "plan")),
+    Question(where=(Where("plan", "=", "a & b = c"), Where("plan", "exists")), any=True),
+    Question(having=(Having("COUNT", ">", "5"),), derived=(("d", 'IF($paid, "x", "y")'),)),
+    Question(since="2026-11-24T08:00", until="2026-11-24T09:00", step="60", earlier="1d"),
+    Question(window="24h", sort="plan", ascending=True, limit="7", events="all", view="traces"),
+    Question(marks="none", order="slowest"),
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_an_address_holds_the_whole_question(question: Question) -> None:
+    assert read(QueryDict(question.address())) == question
+
+
+def test_blank_lines_of_a_form_are_no_part_of_the_question() -> None:
+    get = QueryDict("op=COUNT&of=&op=&of=&field=&is=%3D&value=&by=&having=&having_is=%3E&window=2h")
+    assert read(get) == Question(show=("COUNT",))
+
+
+def asked(**parts: Any) -> Any:
+    return meant(Question(**parts), KNOWN, now=NOW, zone=ZONE).query
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (Where("status_code", "=", "402"), 402),
+        (Where("http.response.status_code", ">", "402"), 402),
+        (Where("duration_ms", ">", "1,000.5"), 1000.5),
+        (Where("paid", "=", "yes"), True),
+        (Where("plan", "=", "402"), "402"),
+        (Where("plan", "in", "a, b"), ("a", "b")),
+        (Where("status_code", "not-in", "1,2"), (1, 2)),
+        (Where("plan", "exists"), None),
+    ],
+    ids=str,
+)
+def test_texts_become_values_of_the_fields_type(where: Where, value: Any) -> None:
+    assert asked(where=(where,)).filters[0].value == value
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ({"where": (Where("status_code", "=", "many"),)}, "filters.0.value"),
+        ({"where": (Where("paid", "=", "5"),)}, "filters.0.value"),
+        ({"where": (Where("plan", "; DROP", "x"),)}, "filters.0.op"),
+        ({"show": ("EVAL(x)",)}, "calculations.0.op"),
+        ({"show": ("nonsense",)}, "calculations.0.op"),
+        ({"limit": "many"}, "limit"),
+        ({"limit": "1.5"}, "limit"),
+        ({"step": "0"}, "granularity"),
+        ({"since": "yesterday"}, "start_time"),
+        ({"since": "2026-11-24T08:00", "until": "2026-11-24T07:00"}, "start_time"),
+        ({"having": (Having("COUNT", ">", "x"),)}, "havings.0.value"),
+        ({"sort": "P95(x)"}, "orders.0"),
+    ],
+    ids=str,
+)
+def test_what_is_no_question_is_said_with_its_part(parts: dict[str, Any], field: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        asked(**parts)
+    assert caught.value.field == field
+
+
+def test_written_times_are_local_ones_on_days_when_clocks_change_too() -> None:
+    query = asked(since="2026-11-01T00:30", until="2026-11-01T03:30")
+    assert query.until - query.since == timedelta(hours=4)
+
+
+@pytest.mark.parametrize(
+    ("calculation", "value", "text"),
+    [
+        ("P95(duration_ms)", 1240.4, "1,240 ms"),
+        ("AVG(http.request.body.size)", 1_536_000, "1.54 MB"),
+        ("MAX(wait_s)", 0.25, "250 ms"),
+        ("AVG(cache_hit_ratio)", 0.101, "10.1%"),
+        ("COUNT", 41_200, "41,200"),
+        ("COUNT_DISTINCT(duration_ms)", 12, "12"),
+        ("SUM(n)", None, "–"),
+    ],
+)
+def test_units_come_from_the_fields_name(calculation: str, value: Any, text: str) -> None:
+    assert units.text(value, calculation) == text
+
+
+def change(kind: str, minutes: float) -> Told:
+    return Told(Change(id=1, kind=kind, title="t", time=NOW - timedelta(minutes=minutes)), None)
+
+
+def test_marks_that_would_touch_become_one_with_a_number() -> None:
+    marks = [
+        change("deploy", 30),
+        change("deploy", 29.5),
+        change("flag", 29.5),
+        change("deploy", 5),
+    ]
+    groups = grouped(marks, NOW - timedelta(hours=1), NOW)
+    assert [(group.kind, len(group.told)) for group in groups] == [
+        ("deploy", 2), ("flag", 1), ("deploy", 1),
+    ]  # fmt: skip
+    assert said(groups) == "Marked: 3 deploys (squares) and 1 flag change (diamonds)."

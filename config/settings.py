@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from config.env import read
 
@@ -122,6 +123,11 @@ EVENTS_URL = env.url(
 )
 EVENTS_QUERY_SECONDS = env.integer("EVENTS_QUERY_SECONDS", 30, minimum=1)
 EVENTS_QUERY_BYTES = env.integer("EVENTS_QUERY_BYTES", 4 * 1024**3, minimum=64 * 1024**2)
+# Who puts small inserts together: the embedded engine's door, a ClickHouse server, or nobody.
+EVENTS_GATHER = env.text("EVENTS_GATHER", "off")
+if EVENTS_GATHER not in ("door", "server", "off"):
+    raise ImproperlyConfigured(f"EVENTS_GATHER={EVENTS_GATHER}: must be door, server or off.")
+EVENTS_MIN_FREE_BYTES = env.integer("EVENTS_MIN_FREE_BYTES", 512 * 1024**2)
 
 # Limits of the intake, each named in the error it causes.
 INGEST_MAX_BODY_BYTES = env.integer("INGEST_MAX_BODY_BYTES", 16 * 1024**2, minimum=1024)
@@ -130,6 +136,9 @@ INGEST_MAX_ATTRIBUTES = env.integer("INGEST_MAX_ATTRIBUTES", 2000, minimum=1)
 INGEST_MAX_VALUE_BYTES = env.integer("INGEST_MAX_VALUE_BYTES", 64 * 1024, minimum=16)
 INGEST_MAX_AGE_DAYS = env.integer("INGEST_MAX_AGE_DAYS", 30, minimum=1)
 INGEST_MAX_AHEAD_MINUTES = env.integer("INGEST_MAX_AHEAD_MINUTES", 60, minimum=1)
+# What is in the intake's hands at once, in each process.
+INGEST_MAX_REQUESTS = env.integer("INGEST_MAX_REQUESTS", 8, minimum=1)
+INGEST_MAX_BYTES_AT_ONCE = env.integer("INGEST_MAX_BYTES_AT_ONCE", 128 * 1024**2, minimum=1024**2)
 # Django must not cut a body short of our own limit, whose error is clearer.
 DATA_UPLOAD_MAX_MEMORY_SIZE = INGEST_MAX_BODY_BYTES + 1024
 

@@ -14,16 +14,18 @@ from django.conf import settings
 
 from events import fields, refusals
 from events.event import Decoded, Event, Exposure, Notes, Rejected
-from events.store.insert import insert
+from events.store import space
+from events.store.insert import Together, insert, mark
 from events.wire.exposures import SEPARATOR
 
-EVENT_COLUMNS = ("environment", "received", "time", *Event._fields[1:])
+EVENT_COLUMNS = ("environment", "batch", "received", "time", *Event._fields[1:])
 EXPOSURE_COLUMNS = ("environment", "hour", "trace", "pairs", "flags", "details")
 UNIT_COLUMNS = (
     "environment", "time", "user_id", "flag", "variant", "reason", "version", "service",
 )  # fmt: skip
 PLACELESS_COLUMNS = ("environment", "hour", "flag", "reason", "service", "count")
 HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 MAX_COLUMN_TEXT = 1000
 TEXT_COLUMNS = ("service", "name", "method", "route", "build_id", "instance", "user_id")
 
@@ -56,6 +58,7 @@ def accept(
 
     Raises StoreUnavailable when nothing, or not all, could be stored: the sender keeps the batch.
     """
+    space.check()
     now_us = int(now.timestamp() * 1_000_000)
     oldest_us = now_us - settings.INGEST_MAX_AGE_DAYS * 24 * HOUR_US
     newest_us = now_us + settings.INGEST_MAX_AHEAD_MINUTES * 60_000_000
@@ -64,15 +67,24 @@ def accept(
     new_fields = fields.unseen(environment_id, events, decoded.notes, now.date())
     exposures = _timely(decoded, oldest_us, newest_us)
     kept = _store_exposures(environment_id, exposures, decoded.notes, token)
-    received_s = now_us // 1000 / 1000
+    received_s, batch = now_us // 1000 / 1000, mark(token)
     insert(
         "events",
         EVENT_COLUMNS,
         (
-            (environment_id, received_s, event[0] / 1e6, *event[1:5], str(event[5]), *event[6:])
+            (
+                environment_id,
+                batch,
+                received_s,
+                event[0] / 1e6,
+                *event[1:5],
+                str(event[5]),
+                *event[6:],
+            )
             for event in events
         ),
         token=token,
+        together=_together([event.time_us for event in events], marked=True),
     )
     fields.register(environment_id, new_fields)
     refusals.arrived(
@@ -80,6 +92,12 @@ def accept(
     )
     refusals.refused(environment_id, decoded.form, decoded.notes, now=now)
     return Accepted(len(events), len(kept), rejected, decoded.notes)
+
+
+def _together(times_us: list[int], *, marked: bool) -> Together | None:
+    """Only rows of one day: a part holds one partition, and is written whole or not at all."""
+    days = {time_us // DAY_US for time_us in times_us}
+    return Together(f"day-{days.pop()}", marked) if len(days) == 1 else None
 
 
 def _within_limits(
@@ -197,6 +215,7 @@ def _store_exposures(
             for (hour, trace), sets in folded.items()
         ),
         token=token,
+        together=_together([hour * HOUR_US for hour, _ in folded], marked=False),
     )
     insert("unit_exposures", UNIT_COLUMNS, units, token=token)
     insert(

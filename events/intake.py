@@ -13,12 +13,16 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from events import refusals
+from events.admission import Busy, admitted
 from events.event import Decoded, DecodeError, Notes
 from events.ingest import Accepted, accept, token_of
 from events.store.client import RETRY_AFTER_S, StoreUnavailable
+from events.store.space import StoreFull
 from events.wire.body import BodyError, checked_length, unpacked
 from projects.keys import KeyHolder, find, secret_of
 from web.errors import StoreAway
+
+UNAVAILABLE = "The event store can't take events now. Send them again."
 
 
 class Problem(Exception):
@@ -48,28 +52,28 @@ def stored(request: HttpRequest, form: str, decode: Decode, *, told: str = "") -
     now = datetime.now(UTC)
     try:
         packed = _body(request)
-        body = unpacked(
-            packed,
-            request.headers.get("Content-Encoding", ""),
-            settings.INGEST_MAX_UNPACKED_BYTES,
-        )
-        token = token_of(environment_id, request.path + told, body)
-        return accept(
-            environment_id,
-            decode(body, sha256(token.encode()).digest()),
-            token=token,
-            now=now,
-            size=len(packed),
-            client=_client(request),
-        )
+        encoding = request.headers.get("Content-Encoding", "")
+        with admitted(len(packed), packed=bool(encoding)):
+            body = unpacked(packed, encoding, settings.INGEST_MAX_UNPACKED_BYTES)
+            token = token_of(environment_id, request.path + told, body)
+            return accept(
+                environment_id,
+                decode(body, sha256(token.encode()).digest()),
+                token=token,
+                now=now,
+                size=len(packed),
+                client=_client(request),
+            )
     except BodyError as error:
         problem = Problem(error.status, error.reason, str(error))
     except DecodeError as error:
         problem = Problem(400, "body_unreadable", str(error))
+    except StoreFull as error:
+        problem = Problem(503, "store_full", str(error))
     except StoreUnavailable:
-        problem = Problem(
-            503, "store_unavailable", "The event store can't take events now. Send them again."
-        )
+        problem = Problem(503, "store_unavailable", UNAVAILABLE)
+    except Busy:
+        problem = Problem(503, "busy", "More comes in than can be taken now. Send it again.")
     notes = Notes()
     notes.add("request", problem.code, problem.message)
     refusals.refused(environment_id, form, notes, now=now)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from stack.gathering import Gathering
 from stack.lanes import Answer, Busy, EngineError, Lanes
 from stack.statements import BadRequest, Request, understood, unpacked
 
@@ -102,6 +103,7 @@ class Door(ThreadingHTTPServer):
     def __init__(self, port: int, lanes: Lanes, secret: str) -> None:
         self.lanes = lanes
         self.running = Running(lanes)
+        self.gathering = Gathering(lanes)
         self.secret = secret.encode()
         self._room = threading.Semaphore(MOST_CONNECTIONS)
         super().__init__(("127.0.0.1", port), Visit)
@@ -179,6 +181,11 @@ class Visit(BaseHTTPRequestHandler):
     def _run(self, request: Request) -> Answer:
         lanes = self.server.lanes
         mark = lanes.mark()
+        if request.group and request.data is not None and _named(request):
+            return self.server.gathering.insert(
+                request.sql, request.shape, request.data, request.settings,
+                request.group, request.column,
+            )  # fmt: skip
         settings = {**request.settings, "log_comment": mark}
         with lanes.lend(quick=request.quick) as lane:
             if request.data is not None:
@@ -231,6 +238,10 @@ class Visit(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _named(request: Request) -> bool:
+    return bool(request.settings.get("insert_deduplication_token"))
 
 
 def _size(text: str, base: int) -> int:

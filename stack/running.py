@@ -108,6 +108,7 @@ class Stack:
                 )
             )
             addresses["EVENTS_URL"] = f"http://flipscope:{kept['engine']}@127.0.0.1:{port}/default"
+            addresses["EVENTS_GATHER"] = "door"
         return parts, addresses
 
     def _own_programs(self) -> list[Program]:

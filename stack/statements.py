@@ -27,7 +27,13 @@ OF_THE_CONNECTION = frozenset(
         *("client_protocol_version", "wait_end_of_query", "send_progress_in_http_headers"),
         *("http_headers_progress_interval_ms", "enable_http_compression", "compress"),
         *("decompress", "buffer_size", "default_format", "quota_key", "stacktrace"),
-        *("log_comment", "cancel_http_readonly_queries_on_client_close", "add_http_cors_header"),
+        *(
+            "door_group",
+            "door_column",
+            "log_comment",
+            "cancel_http_readonly_queries_on_client_close",
+            "add_http_cors_header",
+        ),
     }
 )
 HEAD = 64 * 1024
@@ -58,6 +64,8 @@ class Request:
     settings: Mapping[str, str]
     data: bytes | None
     quick: bool
+    group: str = ""  # inserts of one group may go together (stack.gathering)
+    column: str = ""
 
 
 def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Request:
@@ -80,7 +88,16 @@ def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Reques
     if found := _INSERT.match(whole[:HEAD]):
         sql = (found[1] + b" " + (found[2] or b"")).decode("utf-8", "replace").strip()
         data = whole[found.end() :]
-        return Request(sql, found[3].decode(), {}, {**DEFAULTS, **settings}, data, quick=True)
+        return Request(
+            sql,
+            found[3].decode(),
+            {},
+            {**DEFAULTS, **settings},
+            data,
+            quick=True,
+            group=values.get("door_group", ""),
+            column=values.get("door_column", ""),
+        )
     try:
         sql = whole.decode()
     except UnicodeDecodeError:

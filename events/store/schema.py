@@ -114,6 +114,15 @@ ENGINE = MergeTree ORDER BY version
 """
 
 
+# Which request a row came with: how a retry of a small insert, which went into one part with
+# others, is known after the embedded engine was killed.
+BATCH = """
+ALTER TABLE events
+    ADD COLUMN IF NOT EXISTS batch UInt64 CODEC(ZSTD(1)),
+    ADD INDEX IF NOT EXISTS batch_bloom batch TYPE bloom_filter(0.001) GRANULARITY 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     number: int
@@ -127,6 +136,7 @@ VERSIONS = (
     Version(3, "unit_exposures", UNIT_EXPOSURES),
     Version(4, "placeless", PLACELESS),
     Version(5, "fields", FIELDS),
+    Version(6, "batch", BATCH),
 )
 
 

@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 
 from events.api import router as events
 from flags.api import router as flags
+from flags.plan_api import router as plans
 from insights.api import router as insights
 from projects.access import ApiToken
 from projects.api import router as projects
@@ -23,5 +24,5 @@ api = NinjaAPI(
 )
 register(api)
 api.add_router("", projects)
-for room in (events, flags, insights):
+for room in (events, plans, flags, insights):
     api.add_router(ENVIRONMENT, room)

@@ -21,8 +21,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     timezone="UTC",
     beat_schedule={
+        "flags.plans": {"task": "flags.tasks.materialise_due", "schedule": 1.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["insights"])
+app.autodiscover_tasks(["insights", "flags"])

@@ -17,6 +17,12 @@ SECRET_KEY = env.text("SECRET_KEY", "not-for-serving-" + "0" * 40)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if DEBUG else "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = env.text("PUBLIC_URL", env.text("WEB_URL", "http://127.0.0.1:8000"))
+# Event streams: a process of their own, on the web port + 10 of the same host unless set.
+STREAMS_URL = env.text("STREAMS_URL", "").rstrip("/")
+STREAMS_PORT = env.integer("STREAMS_PORT", 8010, minimum=1)
+# flagd's gRPC sync, in the same process, on the web port + 15.
+SYNC_HOST = env.text("SYNC_HOST", "127.0.0.1")
+SYNC_PORT = env.integer("SYNC_PORT", 8015, minimum=1)
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -40,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "web.streams.ConnectMiddleware",
     "web.errors.ErrorMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,6 +7,7 @@ from ninja import Path, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from flags import editing
+from flags.governance import Withheld
 from flags.models import Flag
 from flags.words import state_in_words
 from flags.wrong import DefinitionError
@@ -15,10 +16,15 @@ from releases.changes import as_json
 from web.errors import ApiError
 
 router = Router(tags=["flags"])
+NULLABLE = ("default_variant", "off_variant", "version", "targeting", "remove_by")
 Result = TypeVar("Result")
 Variants = Annotated[dict[str, Any], Field(description="name → value; a boolean has on and off")]
 Rules = Annotated[
     list[Any], Field(description='{"if"?: [{"attribute","op","value"}], "variant"|"split", "by"?}')
+]
+
+Targeting = Annotated[
+    dict[str, Any] | None, Field(description="raw JsonLogic in place of rules, or null")
 ]
 
 
@@ -28,6 +34,7 @@ class Notes(Schema):
     description: str | None = None
     owner: str | None = None
     tags: list[str] | None = None
+    remove_by: str | None = None
 
 
 class FlagIn(Notes):
@@ -38,7 +45,10 @@ class FlagIn(Notes):
     off_variant: str | None = None
     enabled: bool | None = None
     rules: Rules | None = None
+    targeting: Targeting = None
+    metadata: dict[str, Any] | None = None
     reason: str = ""
+    override: str = ""
 
 
 class FlagPatch(Notes):
@@ -47,7 +57,10 @@ class FlagPatch(Notes):
     off_variant: str | None = None
     enabled: bool | None = None
     rules: Rules | None = None
+    targeting: Targeting = None
+    metadata: dict[str, Any] | None = None
     reason: str = ""
+    override: str = ""
     version: int | None = None
 
 
@@ -58,6 +71,7 @@ def flag_json(flag: Flag) -> dict[str, Any]:
         "description": flag.description,
         "owner": flag.owner,
         "tags": flag.tags,
+        "remove_by": flag.remove_by.isoformat() if flag.remove_by else None,
         **flag.served(),
         "version": flag.version,
         "state": state_in_words(flag),
@@ -80,12 +94,18 @@ def create_flag(
     given = _given(payload)
     try:
         edited = editing.create(
-            place, given, actor=holder(request).actor, reason=given.pop("reason", "")
+            place,
+            given,
+            actor=holder(request).actor,
+            reason=given.pop("reason", ""),
+            override=given.pop("override", ""),
         )
     except editing.FlagExists:
         raise ApiError(
             409, "conflict", f"There is a flag {payload.key} already. PATCH it.", "key"
         ) from None
+    except Withheld as error:
+        raise ApiError(409, error.code, error.message, "override") from None
     except DefinitionError as error:
         raise _invalid(error) from None
     edited.flag.refresh_from_db()
@@ -121,6 +141,7 @@ def change_flag(
             patch,
             actor=holder(request).actor,
             reason=patch.pop("reason", ""),
+            override=patch.pop("override", ""),
             version=patch.pop("version", None),
         )
     except editing.NoSuchFlag:
@@ -132,6 +153,8 @@ def change_flag(
             f"{key} is at version {error.flag.version} now. Read it again, then change it.",
             "version",
         ) from None
+    except Withheld as error:
+        raise ApiError(409, error.code, error.message, "override") from None
     except DefinitionError as error:
         raise _invalid(error) from None
     said = as_json(edited.change) if edited.change else {"id": None, "flag": key}
@@ -139,10 +162,10 @@ def change_flag(
 
 
 def _given(payload: Schema) -> dict[str, Any]:
-    """What the body names. null clears the two variants that may be none; elsewhere it is wrong."""
+    """What the body names. null clears what may be none; elsewhere it is wrong."""
     given = payload.model_dump(exclude_unset=True)
     for name, value in given.items():
-        if value is None and name not in ("default_variant", "off_variant", "version"):
+        if value is None and name not in NULLABLE:
             raise ApiError(422, "invalid", f"{name} must not be null. Leave it out.", name)
     return given
 

@@ -1,43 +1,144 @@
 """Definitions → flagd's JSON (pure). The same document is served over OFREP and to flagd.
 
 Format: flagd.dev/schema/v0/flags.json. Each flag's metadata names its flag set and version, which
-telemetry hooks copy onto what they report.
+telemetry hooks copy onto what they report. What is planned stands in the targeting itself, by
+`$flagd.timestamp`: it happens at its second wherever the document is, whoever is away.
+
+Splits name their unit: the flag's key and the unit's, hashed as one text. flagd's shorthand would
+hash the key of whichever flag is being evaluated, so no other flag could ask what this one gives.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flags.courses import Course, course
 from flags.definition import Definition
-from flags.rules import SEMANTIC, SMALLEST_SHARES, TARGETING_KEY, Condition, Rule
+from flags.ramps import CLOCK, THOUSANDTHS
+from flags.rules import (
+    FLAG_IS,
+    FLAG_IS_NOT,
+    NOT_SEGMENT,
+    SEGMENT,
+    SEMANTIC,
+    TARGETING_KEY,
+    Condition,
+    Rule,
+)
+from flags.segments import Segment
 
 SCHEMA = "https://flagd.dev/schema/v0/flags.json"
 Logic = dict[str, Any]
 
 
-def compiled(definitions: Iterable[Definition], flag_set_id: str) -> dict[str, Any]:
+def compiled(
+    flags: Iterable[Definition | Course], flag_set_id: str, segments: Iterable[Segment] = ()
+) -> dict[str, Any]:
     """The flagd document of one environment; `flag_set_id` is "project/environment"."""
-    return {
+    courses = {one.key: one for one in map(course, flags)}
+    document = {
         "$schema": SCHEMA,
         "metadata": {"flagSetId": flag_set_id},
-        "flags": {one.key: flag(one, flag_set_id) for one in definitions},
+        "flags": {key: _Compiler(courses).flag(one, flag_set_id) for key, one in courses.items()},
     }
+    if shared := {one.name: _segment(one) for one in segments}:
+        document["$evaluators"] = shared
+    return document
 
 
-def flag(definition: Definition, flag_set_id: str) -> dict[str, Any]:
-    """One flag. What is off serves its off variant, so that telemetry shows who saw it; without
-    one its state is DISABLED and the code's own default holds."""
-    found: dict[str, Any] = {
-        "state": "ENABLED" if definition.enabled or definition.off_variant else "DISABLED",
-        "variants": _values(definition),
-        "metadata": {"flagSetId": flag_set_id, "version": str(definition.version)},
-    }
-    default = definition.default_variant if definition.enabled else definition.off_variant
-    if default:
-        found["defaultVariant"] = default
-    if definition.enabled and definition.rules:
-        found["targeting"] = targeting(definition.rules)
-    return found
+def _segment(segment: Segment) -> Logic:
+    if segment.logic is not None:
+        return dict(segment.logic)
+    found = [_condition(one) for one in segment.conditions]
+    return found[0] if len(found) == 1 else {"and" if segment.match == "all" else "or": found}
+
+
+class _Compiler:
+    """One flag's targeting, with the other flags that it may lean on."""
+
+    def __init__(self, courses: Mapping[str, Course]) -> None:
+        self._courses = courses
+        self._under: list[str] = []  # flags whose logic is being written: a circle ends here
+
+    def flag(self, one: Course, flag_set_id: str) -> dict[str, Any]:
+        """One flag. What is off serves its off variant, so that telemetry shows who saw it;
+        without one its state is DISABLED and the code's own default holds."""
+        now = one.now
+        self._under.append(one.key)
+        serves = any(definition.enabled or definition.off_variant for definition in one.all())
+        found: dict[str, Any] = {
+            "state": "ENABLED" if serves else "DISABLED",
+            "variants": _values(now),
+            "metadata": {**now.metadata, "flagSetId": flag_set_id, "version": str(now.version)},
+        }
+        defaults = {_default(definition) for definition in one.all()}
+        if "" not in defaults:
+            found["defaultVariant"] = _default(now)
+        if one.then:
+            found["targeting"] = self._over_time(one)
+        elif (targeting := self._open(now)) is not None:
+            found["targeting"] = targeting
+        return found
+
+    def _over_time(self, one: Course) -> Logic:
+        """The newest of what has begun decides; each names its own default."""
+        steps: list[Any] = []
+        for begins, definition in reversed(one.then):
+            steps += [{">=": [CLOCK, begins]}, self._closed(definition)]
+        return {"if": [*steps, self._closed(one.now)]}
+
+    def _closed(self, definition: Definition) -> Any:
+        """The variant, whatever the document's default is; null for the code's own."""
+        logic, default = self._open(definition), _default(definition)
+        if logic is None or not default:
+            return logic if logic is not None else default or None
+        if definition.targeting is not None:  # may be false, which names a variant, too
+            return {"if": [{"===": [logic, None]}, default, logic]}
+        return {"or": [logic, default]}
+
+    def _open(self, definition: Definition) -> Any:
+        """The targeting: null where the default variant is meant."""
+        if not definition.enabled:
+            return None
+        if definition.targeting is not None:
+            return dict(definition.targeting)
+        return self._targeting(definition) if definition.rules else None
+
+    def _targeting(self, definition: Definition) -> Any:
+        """Rules as JsonLogic: the first that holds decides, and null falls to the default."""
+        steps: list[Any] = []
+        for rule in definition.rules:
+            outcome = _outcome(definition.key, rule)
+            if not rule.conditions:
+                if not steps and isinstance(outcome, dict):
+                    return outcome
+                return {"if": [*steps, outcome] if steps else [True, outcome]}
+            steps += [self._all(rule.conditions), outcome]
+        return {"if": [*steps, None]}
+
+    def _all(self, conditions: tuple[Condition, ...]) -> Logic:
+        found = [self._one(one) for one in conditions]
+        return found[0] if len(found) == 1 else {"and": found}
+
+    def _one(self, condition: Condition) -> Logic:
+        if condition.op in (FLAG_IS, FLAG_IS_NOT):
+            same: Logic = {"==": [self._of(condition.attribute), condition.value]}
+            return same if condition.op == FLAG_IS else {"!": [same]}
+        return _condition(condition)
+
+    def _of(self, key: str) -> Any:
+        """What another flag gives this unit. What is missing or in a circle gives nothing."""
+        other = self._courses.get(key)
+        if other is None or key in self._under:
+            return None
+        self._under.append(key)
+        found = self._over_time(other) if other.then else self._closed(other.now)
+        self._under.pop()
+        return found
+
+
+def _default(definition: Definition) -> str:
+    return definition.default_variant if definition.enabled else definition.off_variant
 
 
 def _values(definition: Definition) -> dict[str, Any]:
@@ -46,49 +147,37 @@ def _values(definition: Definition) -> dict[str, Any]:
     return {name: float(value) for name, value in definition.variants.items()}
 
 
-def targeting(rules: tuple[Rule, ...]) -> Logic:
-    """Rules as JsonLogic: the first that holds decides, and null falls to the default variant."""
-    steps: list[Any] = []
-    for rule in rules:
-        if not rule.conditions:
-            if not steps and rule.split:
-                return _split(rule)
-            return {"if": [*steps, _outcome(rule)] if steps else [True, _outcome(rule)]}
-        steps += [_all(rule.conditions), _outcome(rule)]
-    return {"if": [*steps, None]}
+def _outcome(key: str, rule: Rule) -> Any:
+    if not rule.split and not rule.ramp:
+        return rule.variant
+    unit = {"var": rule.by}
+    salted = {"cat": [f"{key}/", unit]}
+    placed = rule.ramp.logic(salted) if rule.ramp else _split(rule, salted)
+    # Without the attribute there is no unit to place, and null leads to the default variant.
+    there = {"!!": [unit]} if rule.by == TARGETING_KEY else _there(unit)
+    return {"if": [there, placed, None]}
 
 
-def _outcome(rule: Rule) -> Any:
-    return _split(rule) if rule.split else rule.variant
-
-
-def _split(rule: Rule) -> Logic:
+def _split(rule: Rule, unit: Any) -> Logic:
     """flagd's fractional. Scaling all weights alike moves nobody: bucket < weight is
     hash < 2^32 · weight / total."""
     whole = all(isinstance(percent, int) for _, percent in rule.split)
-    scale = 1 if whole else SMALLEST_SHARES
+    scale = 1 if whole else THOUSANDTHS
     parts: list[Any] = [[name, round(percent * scale)] for name, percent in rule.split]
-    if rule.by == TARGETING_KEY:
-        return {"fractional": parts}
-    unit = {"var": rule.by}
-    salted = {"cat": [{"var": "$flagd.flagKey"}, "/", unit]}
-    # Without the attribute there is no unit to place, and null leads to the default variant.
-    return {"if": [_there(unit), {"fractional": [salted, *parts]}, None]}
-
-
-def _all(conditions: tuple[Condition, ...]) -> Logic:
-    found = [_condition(one) for one in conditions]
-    return found[0] if len(found) == 1 else {"and": found}
+    return {"fractional": [unit, *parts]}
 
 
 def _condition(condition: Condition) -> Logic:
     """Evaluators disagree on what a missing attribute equals (0 and false in Python's, nothing in
     JavaScript's), so it is asked for wherever the value is a number or a boolean."""
     attribute, op, value = {"var": condition.attribute}, condition.op, condition.value
+    if op in (SEGMENT, NOT_SEGMENT):
+        within: Logic = {"$ref": value}
+        return within if op == SEGMENT else {"!": [within]}
     if op.startswith(SEMANTIC):
         return {"sem_ver": [attribute, op.removeprefix(SEMANTIC), _version(value)]}
     if op in ("in", "not-in"):
-        within: Logic = {"in": [attribute, list(value)]}
+        within = {"in": [attribute, list(value)]}
         return within if op == "in" else {"!": [within]}
     if op in ("starts-with", "ends-with"):
         return {op.replace("-", "_"): [attribute, value]}

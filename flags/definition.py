@@ -10,6 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from flags.raw import check_metadata, check_targeting
 from flags.rules import Rule, read_rules
 from flags.wrong import DefinitionError
 
@@ -31,7 +34,8 @@ LONGEST_TEXT = 20_000
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One flag as it is evaluated. `default_variant` "" leaves the default to the code; a flag
-    that is off serves `off_variant`, or with "" nothing."""
+    that is off serves `off_variant`, or with "" nothing. `targeting` is JsonLogic that stands in
+    place of rules, where these can't say it; `metadata` is sent along with every answer."""
 
     key: str
     type: str
@@ -41,10 +45,15 @@ class Definition:
     off_variant: str
     rules: tuple[Rule, ...] = field(default=())
     version: int = 1
+    targeting: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """What is served, without key and version: how a version is kept, and how two compare."""
-        return {
+        more = {"targeting": dict(self.targeting)} if self.targeting is not None else {}
+        if self.metadata:
+            more["metadata"] = dict(self.metadata)
+        return more | {
             "type": self.type,
             "variants": dict(self.variants),
             "enabled": self.enabled,
@@ -52,6 +61,10 @@ class Definition:
             "off_variant": self.off_variant,
             "rules": [rule.as_json() for rule in self.rules],
         }
+
+    def text(self) -> bytes:
+        """What is served as text: 1, 1.0 and true differ here, as they do for clients."""
+        return orjson.dumps(self.as_json(), option=orjson.OPT_SORT_KEYS)
 
     @property
     def is_float(self) -> bool:
@@ -80,6 +93,11 @@ def read(key: str, given: Mapping[str, Any], version: int = 1) -> Definition:
         default_variant = off_variant or _off_of(kind, variants) or next(iter(variants))
     _check_named("default_variant", default_variant, variants)
     rules = given.get("rules")
+    targeting = check_targeting(given.get("targeting"))
+    if targeting is not None and rules:
+        raise DefinitionError(
+            "targeting", "A flag has either rules or raw targeting. Set the other to nothing."
+        )
     return Definition(
         key=key,
         type=kind,
@@ -89,6 +107,8 @@ def read(key: str, given: Mapping[str, Any], version: int = 1) -> Definition:
         off_variant=off_variant,
         rules=read_rules([] if rules is None else rules, variants),
         version=version,
+        targeting=targeting,
+        metadata=check_metadata(given.get("metadata")),
     )
 
 

@@ -14,7 +14,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from openfeature.evaluation_context import EvaluationContext
 
-from flags.evaluate import Evaluation, context_of, document_for, evaluate
+from flags.documents import document_for, document_since
+from flags.evaluate import Evaluation, context_of, evaluate
+from flags.tickets import event_stream
 from projects.keys import KeyHolder, find, secret_of
 from web.errors import ApiError
 
@@ -61,11 +63,13 @@ def evaluate_all(request: HttpRequest) -> HttpResponse:
         holder, context = _asked(request)
     except Refusal as refusal:
         return _refused(refusal, {})
-    document = document_for(_environment(holder))
+    document = document_since(_environment(holder), _generation(request))
     found = [_item(evaluate(document, key, context)) for key in document.methods]
-    body = orjson.dumps({"flags": found, "metadata": {"flagSetId": _flag_set(holder)}})
+    answer = {"flags": found, "metadata": {"flagSetId": _flag_set(holder)}}
     # A hash of the result: rules, every attribute and time itself may change it.
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    etag = f'"{hashlib.sha256(orjson.dumps(answer)).hexdigest()[:32]}"'
+    answer["eventStreams"] = [event_stream(request, holder)]
+    body = orjson.dumps(answer)
     if _matches(request.headers.get("If-None-Match", ""), etag):
         response = _answer(b"", 304, holder)
         del response["Content-Type"]
@@ -103,6 +107,12 @@ def _asked(request: HttpRequest) -> tuple[KeyHolder, EvaluationContext]:
             401, "GENERAL", "Send a server or client key as 'Authorization: Bearer …' or X-API-Key."
         )
     return holder, context_of(_context(_body(request)))
+
+
+def _generation(request: HttpRequest) -> int:
+    """What a client was told of in an event: its answer must not be older than that."""
+    told = request.GET.get("flagConfigEtag", "").strip('"').removeprefix("g")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 18 else 0
 
 
 def _environment(holder: KeyHolder) -> int:

@@ -2,6 +2,10 @@
 
 {"name"?, "if"?: [{"attribute", "op", "value"}, …], "variant": "on"}
 {"name"?, "if"?: […], "split": {"on": 10, "off": 90}, "by"?: "targetingKey"}
+{"name"?, "if"?: […], "ramp": {…flags.ramps}, "by"?: "targetingKey"}
+
+A condition may also be {"segment": "internal"}, {"not-segment": "internal"}, or, on another flag,
+{"flag": "NEW_API", "is": "on"} and {"flag": "NEW_API", "is-not": "on"}.
 """
 
 import math
@@ -10,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flags.ramps import THOUSANDTHS, Ramp, check_percent, read_ramp
 from flags.wrong import DefinitionError
 
 TARGETING_KEY = "targetingKey"
@@ -23,18 +28,25 @@ OPERATORS = (
 VERSION = re.compile(r"[vV]?\d{1,9}(\.\d{1,9}){0,2}(-[0-9A-Za-z.-]{1,80})?(\+[0-9A-Za-z.-]{1,80})?")
 MOST_RULES, MOST_CONDITIONS, MOST_VALUES = 100, 50, 10_000
 LONGEST = 500
-SMALLEST_SHARES = 1000  # parts of a percent that a split can name
+SEGMENT, NOT_SEGMENT, FLAG_IS, FLAG_IS_NOT = "segment", "not-segment", "flag-is", "flag-is-not"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`attribute op value`; false where the attribute is missing, except for != and not-in."""
+    """`attribute op value`; false where the attribute is missing, except for != and not-in.
+
+    With the operators on segments `value` is the segment's name; with those on flags `attribute`
+    is the other flag's key and `value` its variant."""
 
     attribute: str
     op: str
     value: Any
 
     def as_json(self) -> dict[str, Any]:
+        if self.op in (SEGMENT, NOT_SEGMENT):
+            return {self.op: self.value}
+        if self.op in (FLAG_IS, FLAG_IS_NOT):
+            return {"flag": self.attribute, self.op.removeprefix("flag-"): self.value}
         value = list(self.value) if isinstance(self.value, tuple) else self.value
         return {"attribute": self.attribute, "op": self.op, "value": value}
 
@@ -42,21 +54,26 @@ class Condition:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """All conditions must hold. Either `variant`, or `split` as (variant, percent) pairs by name:
-    a fixed order, so that a share that grows takes nobody's variant away."""
+    a fixed order, so that a share that grows takes nobody's variant away. Or `ramp`: a split
+    whose shares move with time."""
 
     conditions: tuple[Condition, ...] = ()
     variant: str = ""
     split: tuple[tuple[str, float], ...] = ()
     by: str = TARGETING_KEY
     name: str = ""
+    ramp: Ramp | None = None
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"name": self.name} if self.name else {}
         if self.conditions:
             found["if"] = [condition.as_json() for condition in self.conditions]
-        if not self.split:
+        if not self.split and not self.ramp:
             return found | {"variant": self.variant}
-        found["split"] = dict(self.split)
+        if self.ramp:
+            found["ramp"] = self.ramp.as_json()
+        else:
+            found["split"] = dict(self.split)
         if self.by != TARGETING_KEY:
             found["by"] = self.by
         return found
@@ -78,24 +95,20 @@ def read_rules(given: Any, variants: Collection[str]) -> tuple[Rule, ...]:
 
 
 def _rule(place: str, given: Any, variants: Collection[str]) -> Rule:
-    _check_fields(place, given, {"name", "if", "variant", "split", "by"})
-    conditions = given.get("if") or []
-    if not isinstance(conditions, list) or len(conditions) > MOST_CONDITIONS:
-        raise DefinitionError(
-            f"{place}.if", f"{place}.if must be a list of {MOST_CONDITIONS} conditions at most."
-        )
-    if ("variant" in given) == ("split" in given):
-        raise DefinitionError(place, f"{place} needs either a variant or a split.")
-    if "by" in given and "split" not in given:
+    _check_fields(place, given, {"name", "if", "variant", "split", "ramp", "by"})
+    if sum(name in given for name in ("variant", "split", "ramp")) != 1:
+        raise DefinitionError(place, f"{place} needs either a variant, a split or a ramp.")
+    if "by" in given and "variant" in given:
         raise DefinitionError(f"{place}.by", f"{place}.by belongs to a split.")
     if "variant" in given:
         _check_variant(f"{place}.variant", given["variant"], variants)
     return Rule(
-        conditions=tuple(_condition(f"{place}.if[{i}]", one) for i, one in enumerate(conditions)),
+        conditions=read_conditions(f"{place}.if", given.get("if") or []),
         variant=given.get("variant", ""),
         split=_split(f"{place}.split", given["split"], variants) if "split" in given else (),
         by=_text(f"{place}.by", given.get("by", TARGETING_KEY)),
         name=_text(f"{place}.name", given["name"]) if given.get("name") else "",
+        ramp=read_ramp(f"{place}.ramp", given["ramp"], variants) if "ramp" in given else None,
     )
 
 
@@ -104,23 +117,31 @@ def _split(place: str, given: Any, variants: Collection[str]) -> tuple[tuple[str
         raise DefinitionError(place, f'{place} must be an object such as {{"on": 10, "off": 90}}.')
     for name, percent in given.items():
         _check_variant(place, name, variants)
-        if (
-            isinstance(percent, bool)
-            or not isinstance(percent, (int, float))
-            or not 0 <= percent <= 100
-            or abs(percent * SMALLEST_SHARES - round(percent * SMALLEST_SHARES)) > 1e-6
-        ):
-            raise DefinitionError(
-                place, f"{place}.{name} must be a percentage from 0 to 100, in thousandths at most."
-            )
-    total = sum(round(percent * SMALLEST_SHARES) for percent in given.values()) / SMALLEST_SHARES
+        check_percent(place, percent)
+    total = sum(round(percent * THOUSANDTHS) for percent in given.values()) / THOUSANDTHS
     if total != 100:
         raise DefinitionError(place, f"{place} adds up to {total:g}%. Make it 100%.")
     whole = {name: int(p) if float(p).is_integer() else p for name, p in given.items()}
     return tuple(sorted(whole.items()))
 
 
+def read_conditions(place: str, given: Any) -> tuple[Condition, ...]:
+    """Conditions from their JSON form. Raises DefinitionError with the place."""
+    if not isinstance(given, list) or len(given) > MOST_CONDITIONS:
+        raise DefinitionError(
+            place, f"{place} must be a list of {MOST_CONDITIONS} conditions at most."
+        )
+    return tuple(_condition(f"{place}[{i}]", one) for i, one in enumerate(given))
+
+
 def _condition(place: str, given: Any) -> Condition:
+    if isinstance(given, Mapping):
+        for op in (SEGMENT, NOT_SEGMENT):
+            if op in given:
+                _check_fields(place, given, {op})
+                return Condition("", op, _text(f"{place}.{op}", given[op]))
+        if "flag" in given:
+            return _prerequisite(place, given)
     _check_fields(place, given, {"attribute", "op", "value"})
     attribute = _text(f"{place}.attribute", given.get("attribute"))
     op, value = given.get("op"), given.get("value")
@@ -139,6 +160,16 @@ def _condition(place: str, given: Any) -> Condition:
     elif op.startswith(SEMANTIC) and not (isinstance(value, str) and VERSION.fullmatch(value)):
         raise DefinitionError(where, f"{where} must be a version such as 2.1 or 2.1.0.")
     return Condition(attribute, op, _scalar(where, value))
+
+
+def _prerequisite(place: str, given: Mapping[str, Any]) -> Condition:
+    """{"flag": key, "is" or "is-not": variant}; whether they exist is asked where it is saved."""
+    _check_fields(place, given, {"flag", "is", "is-not"})
+    if ("is" in given) == ("is-not" in given):
+        raise DefinitionError(place, f"{place} needs either is or is-not, with a variant.")
+    op = "is" if "is" in given else "is-not"
+    value = _text(f"{place}.{op}", given[op])
+    return Condition(_text(f"{place}.flag", given["flag"]), f"flag-{op}", value)
 
 
 def _scalar(place: str, value: Any) -> str | int | float | bool:

@@ -9,8 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST
 
 from flags import editing
-from flags.editing import Edited
 from flags.forms import ChangeForm, NewFlagForm
+from flags.governance import Withheld
+from flags.saving import Edited
 from flags.wrong import DefinitionError
 from projects.access import Access, environment_for
 
@@ -34,7 +35,7 @@ def change_flag(request: HttpRequest, project: str, environment: str, key: str) 
             f"Nothing was changed: {key} is at version {error.flag.version} by now, and you were "
             f"looking at version {error.seen}. Here is how it is.",
         )
-    except DefinitionError as error:
+    except (DefinitionError, Withheld) as error:
         return _told(request, address, messages.ERROR, error.message)
     level = messages.SUCCESS if edited.change else messages.INFO
     return _told(request, address, level, f"{edited.title}.")
@@ -55,7 +56,7 @@ def new_flag(request: HttpRequest, project: str, environment: str) -> HttpRespon
         )
     except editing.FlagExists:
         return _told(request, listed, messages.ERROR, f"There is a flag {given['key']} already.")
-    except DefinitionError as error:
+    except (DefinitionError, Withheld) as error:
         return _told(request, listed, messages.ERROR, error.message)
     address = f"{listed}/{quote(edited.flag.key)}"
     return _told(request, address, messages.SUCCESS, f"{edited.title}.")
@@ -77,7 +78,8 @@ def _edited(access: Access, key: str, given: dict[str, Any]) -> Edited:
         _patch(access, key, given),
         actor=access.actor,
         reason=given["reason"],
-        version=given["version"],
+        # Turning off is never refused because a plan, or somebody, was faster.
+        version=None if given["action"] == "off" else given["version"],
     )
 
 

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from flags.definition import Definition
 from flags.models import Flag
-from flags.rules import SEMANTIC, TARGETING_KEY, Condition, Rule
+from flags.ramps import Ramp
+from flags.rules import (
+    FLAG_IS,
+    FLAG_IS_NOT,
+    NOT_SEGMENT,
+    SEGMENT,
+    SEMANTIC,
+    TARGETING_KEY,
+    Condition,
+    Rule,
+)
 from flags.wrong import DefinitionError
 from web.words import joined
 
@@ -41,6 +51,8 @@ def state(definition: Definition) -> str:
     """What users get now."""
     if not definition.enabled:
         return f"{definition.off_variant or _OWN} for everyone"
+    if definition.targeting is not None:
+        return f"decided by raw targeting, else {definition.default_variant or _OWN}"
     parts: list[str] = []
     for rule in definition.rules:
         part, final = _rule(rule, first=not parts, off=definition.off_variant)
@@ -61,11 +73,29 @@ def edited(before: Definition, after: Definition) -> str:
     off = f"{after.off_variant or _OWN} for everyone"
     if now == off:
         return f"{after.key} turned off for everyone"
-    if was == off and now.startswith("on for"):
+    if was == off and now.startswith(("on for", "ramping ")):
         return f"{after.key} turned {now}"
     if was == off:
         return f"{after.key} turned on: {now}"
     return f"{after.key} now {now}"
+
+
+def planned(before: Definition, after: Definition) -> str:
+    """A planned step as a sentence of what will be: "USE_CACHING turns on for everyone"."""
+    return _present(edited(before, after))
+
+
+def _present(title: str) -> str:
+    for past, present in (
+        (" turned on", " turns on"),
+        (" turned off", " turns off"),
+        (" now ramping ", " ramps "),
+        (" turned ramping ", " ramps "),
+        (" now ", " becomes "),
+    ):
+        if past in title:
+            return title.replace(past, present, 1)
+    return title
 
 
 def does_something(definition: Definition) -> bool:
@@ -90,6 +120,10 @@ def _unseen(before: Definition, after: Definition) -> str:
             if name not in before.variants or before.variants[name] != after.variants[name]
         ]
         return f"has new values for {joined(names)}" if names else "lost variants nobody gets"
+    if before.targeting != after.targeting:
+        return "has new raw targeting"
+    if before.metadata != after.metadata:
+        return "has new metadata"
     if before.off_variant != after.off_variant:
         return f"would be {after.off_variant or _OWN} where it is off"
     if not after.enabled:
@@ -101,14 +135,18 @@ def _rule(rule: Rule, *, first: bool, off: str) -> tuple[str, bool]:
     """A rule in words, and whether nobody is left for those after it."""
     final = not rule.conditions
     everyone = "everyone" if first else "everyone else"
-    users = f"users {_who(rule.conditions)}" if rule.conditions else "users"
+    users = _users(rule.conditions)
+    if rule.ramp:
+        if final and not first:
+            users = "everyone else"
+        return f"{_ramp(rule.ramp)} of {users}", final
     if not rule.split:
         return f"{rule.variant} for {everyone if final else users}", final
     given = [(name, percent) for name, percent in rule.split if percent]
     if len(given) == 1:
         return f"{given[0][0]} for {everyone if final else users}", final
     if rule.by != TARGETING_KEY:
-        users = f"users by {rule.by}{f' {_who(rule.conditions)}' if rule.conditions else ''}"
+        users = _users(rule.conditions).replace("users", f"users by {rule.by}", 1)
     elif final and not first:
         users = "everyone else"
     named = [one for one in given if one[0] != off and one[0].lower() not in NOBODY_NAMED]
@@ -116,11 +154,32 @@ def _rule(rule: Rule, *, first: bool, off: str) -> tuple[str, bool]:
     return f"{joined([f'{name} for {percent:g}%' for name, percent in shares])} of {users}", final
 
 
-def _who(conditions: tuple[Condition, ...]) -> str:
-    return " and ".join(_condition(one) for one in conditions)
+def _ramp(ramp: Ramp) -> str:
+    """In which direction a share moves; its times are said where a zone is known."""
+    if ramp.back is not None:
+        held = ramp.percent(ramp.hold or ramp.end)
+        return f"ramping {ramp.variant} back from {held:.3g}% to {ramp.low:g}%"
+    if ramp.hold is not None:
+        return f"{ramp.variant} held at {ramp.percent(ramp.hold):.3g}%"
+    return f"ramping {ramp.variant} from {ramp.low:g}% to {ramp.high:g}%"
 
 
-def _condition(one: Condition) -> str:
+def _users(conditions: tuple[Condition, ...]) -> str:
+    """ "users in NZ", or "users in NZ where NEW_API is on"."""
+    if not conditions:
+        return "users"
+    other = (FLAG_IS, FLAG_IS_NOT)
+    who = " and ".join(condition(one) for one in conditions if one.op not in other)
+    where = " and ".join(condition(one) for one in conditions if one.op in other)
+    return " ".join(filter(None, ["users", who, f"where {where}" if where else ""]))
+
+
+def condition(one: Condition) -> str:
+    """One condition: "in NZ", "whose email ends with @acme.com", "in segment internal"."""
+    if one.op in (SEGMENT, NOT_SEGMENT):
+        return f"{'in' if one.op == SEGMENT else 'outside'} segment {one.value}"
+    if one.op in (FLAG_IS, FLAG_IS_NOT):
+        return f"{one.attribute} is {'' if one.op == FLAG_IS else 'not '}{one.value}"
     if one.attribute == "country" and one.op in ("=", "in"):
         return f"in {_value(one)}"
     if one.attribute == "country" and one.op in ("!=", "not-in"):

@@ -41,6 +41,18 @@ def web(layout: Layout, host: str, port: int) -> Program:
     )
 
 
+def streams(layout: Layout, host: str, port: int) -> Program:
+    """Server-sent events, and flagd's gRPC sync."""
+    return Program(
+        "streams",
+        (
+            *(sys.executable, "-m", "stack.streams"),
+            *("--host", host, "--port", str(port), "--data", str(layout.data)),
+        ),
+        priority=30,
+    )
+
+
 def worker() -> Program:
     """Celery's worker: what a beat finds due."""
     return Program(

@@ -19,6 +19,7 @@ from stack.supervisor import Supervisor
 
 PART_S = 60
 WEB_S = 90
+STREAMS_AFTER, SYNC_AFTER = 10, 15  # ports, counted from the web's
 LOOK_S = 0.5
 
 
@@ -62,11 +63,8 @@ class Stack:
         self.url = f"http://{shown}:{self._wanted.port}"
         if ended := survivors.end(self._layout):
             self._say(f"ended what an earlier run left: {', '.join(ended)}")
-        if not self._wanted.parts_only and not port_is_free(self._wanted.host, self._wanted.port):
-            raise StackError(
-                f"port {self._wanted.port} on {self._wanted.host} is in use; "
-                "choose another with --port N"
-            )
+        if not self._wanted.parts_only:
+            self._check_ports()
         kept = self._layout.kept()
         self._sockets = Path(kept["sockets"])
         self._parts, addresses = self._what_is_missing(kept)
@@ -76,13 +74,31 @@ class Stack:
         for part in self._parts:
             self._await(part)
         self._prepare()
-        self._write_addresses(addresses | {"SECRET_KEY": kept["SECRET_KEY"], "WEB_URL": self.url})
+        self._write_addresses(addresses | self._own_addresses(kept["SECRET_KEY"]))
         if self._wanted.parts_only:
             return
         for command in ("migrate", "migrate_events"):
             self._manage(command)
         self._start_others()
         self._await_web()
+
+    def _check_ports(self) -> None:
+        for after, what in ((0, "pages"), (STREAMS_AFTER, "streams"), (SYNC_AFTER, "flagd sync")):
+            port = self._wanted.port + after
+            if not port_is_free(self._wanted.host, port):
+                raise StackError(
+                    f"port {port} on {self._wanted.host}, for {what}, is in use; "
+                    "choose another with --port N"
+                )
+
+    def _own_addresses(self, secret_key: str) -> dict[str, str]:
+        return {
+            "SECRET_KEY": secret_key,
+            "WEB_URL": self.url,
+            "STREAMS_PORT": str(self._wanted.port + STREAMS_AFTER),
+            "SYNC_HOST": self._wanted.host,
+            "SYNC_PORT": str(self._wanted.port + SYNC_AFTER),
+        }
 
     def _what_is_missing(self, kept: dict[str, str]) -> tuple[list[Part], dict[str, str]]:
         parts, given = [], self._wanted.given
@@ -114,6 +130,7 @@ class Stack:
     def _own_programs(self) -> list[Program]:
         return [
             programs.web(self._layout, self._wanted.host, self._wanted.port),
+            programs.streams(self._layout, self._wanted.host, self._wanted.port + STREAMS_AFTER),
             programs.worker(),
             programs.beat(),
         ]
@@ -164,6 +181,8 @@ class Stack:
     def _await_web(self) -> None:
         header = self._wanted.host_header
         self._until(lambda: ready.page(f"{self.url}/healthz", host_header=header), "web", WEB_S)
+        streams = f"{self.url.rpartition(':')[0]}:{self._wanted.port + STREAMS_AFTER}/healthz"
+        self._until(lambda: ready.page(streams), "streams", WEB_S)
 
     def _until(self, answers: Callable[[], bool], name: str, wait_s: float) -> None:
         deadline = time.monotonic() + wait_s

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from flags import editing, evaluate
+from flags import documents, editing
 from flags.models import Flag
 from projects.models import Environment
 
@@ -17,7 +17,7 @@ ACTOR = "editor@acme.example"
 def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cheap passwords, and no document kept: a test's transaction never commits."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    monkeypatch.setattr(evaluate, "FRESH_S", 0.0)
+    monkeypatch.setattr(documents, "FRESH_S", 0.0)
 
 
 @pytest.fixture

@@ -46,14 +46,18 @@ def test_without_an_off_variant_off_is_flagds_disabled() -> None:
     assert "defaultVariant" not in found
 
 
+def placed(*parts: list[Any]) -> dict[str, Any]:
+    """A split that names its unit, which other flags can therefore ask for."""
+    unit = {"var": "targetingKey"}
+    split = {"fractional": [{"cat": ["a/", unit]}, *parts]}
+    return {"if": [{"!!": [unit]}, split, None]}
+
+
 @pytest.mark.parametrize(
     ("rules", "targeting"),
     [
-        ([SPLIT], {"fractional": [["off", 75], ["on", 25]]}),
-        (
-            [{"split": {"on": 0.5, "off": 99.5}}],
-            {"fractional": [["off", 99500], ["on", 500]]},
-        ),
+        ([SPLIT], placed(["off", 75], ["on", 25])),
+        ([{"split": {"on": 0.5, "off": 99.5}}], placed(["off", 99500], ["on", 500])),
         ([{"variant": "on"}], {"if": [True, "on"]}),
         (
             [{"if": [NEW_ZEALAND], "variant": "on"}],
@@ -65,7 +69,7 @@ def test_without_an_off_variant_off_is_flagds_disabled() -> None:
                 "if": [
                     {"==": [{"var": "country"}, "NZ"]},
                     "on",
-                    {"fractional": [["off", 75], ["on", 25]]},
+                    placed(["off", 75], ["on", 25]),
                 ]
             },
         ),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from flags import editing, evaluate
+from flags import documents, editing
 from projects.models import Environment
 from tests.flags.conftest import ACTOR, Asker, MakeFlag
 
@@ -294,9 +294,8 @@ def test_flagds_document_is_served_with_an_etag(server: Asker, make_flag: MakeFl
     make_flag(rules=[{"split": {"on": 10, "off": 90}}])
     answer = server("GET", "/flagd/flags.json")
     assert answer.status_code == 200
-    assert answer.json()["flags"]["USE_CACHING"]["targeting"] == {
-        "fractional": [["off", 90], ["on", 10]]
-    }
+    split = answer.json()["flags"]["USE_CACHING"]["targeting"]["if"][1]
+    assert split["fractional"][1:] == [["off", 90], ["on", 10]]
     again = server("GET", "/flagd/flags.json", If_None_Match=answer["ETag"])
     assert (again.status_code, again.content) == (304, b"")
 
@@ -315,11 +314,11 @@ def test_an_edit_is_served_at_the_next_check(
     server: Asker, make_flag: MakeFlag, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_flag()
-    monkeypatch.setattr(evaluate, "FRESH_S", 1000.0)
+    monkeypatch.setattr(documents, "FRESH_S", 1000.0)
     assert server("POST", f"{ONE}USE_CACHING", USER).json()["value"] is False
     editing.change(environment, "USE_CACHING", {"default_variant": "on"}, actor=ACTOR)
     assert server("POST", f"{ONE}USE_CACHING", USER).json()["value"] is False
-    monkeypatch.setattr(evaluate, "FRESH_S", 0.0)
+    monkeypatch.setattr(documents, "FRESH_S", 0.0)
     assert server("POST", f"{ONE}USE_CACHING", USER).json()["value"] is True
 
 
@@ -332,7 +331,7 @@ def test_evaluation_goes_on_while_the_database_is_away(
     def away(*_: Any) -> Any:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(evaluate, "_checked", away)
+    monkeypatch.setattr(documents, "_checked", away)
     assert server("POST", f"{ONE}USE_CACHING", USER).json()["value"] is True
 
 
@@ -354,6 +353,6 @@ def test_evaluation_asks_the_database_nothing_while_fresh(
 ) -> None:
     make_flag()
     server("POST", ALL, USER)
-    monkeypatch.setattr(evaluate, "FRESH_S", 1000.0)
+    monkeypatch.setattr(documents, "FRESH_S", 1000.0)
     with django_assert_num_queries(0):
         assert server("POST", ALL, USER).status_code == 200

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from flags import editing, evaluate
-from flags.evaluate import context_of, document_for
+from flags import documents, editing
+from flags.documents import document_for
+from flags.evaluate import context_of, evaluate
 from flags.models import Flag, FlagVersion
 from projects.models import Environment
 from releases.models import Change
@@ -87,12 +88,7 @@ def test_an_edit_is_served_at_once_where_it_was_made(
     environment: Environment, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_flag()
-    monkeypatch.setattr(evaluate, "FRESH_S", 1000.0)
-    assert (
-        evaluate.evaluate(document_for(environment.id), "USE_CACHING", context_of({})).value
-        is False
-    )
+    monkeypatch.setattr(documents, "FRESH_S", 1000.0)
+    assert evaluate(document_for(environment.id), "USE_CACHING", context_of({})).value is False
     editing.change(environment, "USE_CACHING", {"default_variant": "on"}, actor=ACTOR)
-    assert (
-        evaluate.evaluate(document_for(environment.id), "USE_CACHING", context_of({})).value is True
-    )
+    assert evaluate(document_for(environment.id), "USE_CACHING", context_of({})).value is True

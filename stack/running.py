@@ -87,7 +87,7 @@ class Stack:
             port = self._wanted.port + after
             if not port_is_free(self._wanted.host, port):
                 raise StackError(
-                    f"port {port} on {self._wanted.host}, for {what}, is in use; "
+                    f"port {port} on {self._wanted.host} is in use, wanted for {what}; "
                     "choose another with --port N"
                 )
 

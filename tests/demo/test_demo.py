@@ -14,10 +14,17 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open, browser, complaints, open_page
+
+__all__ = ["browser", "complaints", "open_page"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_S = 120
 FINDING_S = 120
+LIVE_S = 60_000
+EMAIL, PASSWORD = "test@acme.example", "a-long-test-phrase"
 
 pytestmark = pytest.mark.stack
 
@@ -67,7 +74,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         bootstrap = subprocess.run(
             [
                 *(sys.executable, "manage.py", "bootstrap", "--project", "acme"),
-                *("--email", "test@acme.example", "--password", "a-long-test-phrase"),
+                *("--email", EMAIL, "--password", PASSWORD),
                 *("--data", str(data)),
             ],
             cwd=ROOT,
@@ -120,3 +127,32 @@ def test_harmless_flags_get_no_worse_and_no_better(demo: Running) -> None:
         compared = demo.get(f"/comparisons?flag={flag}&baseline=off&candidate=on")
         verdicts = {finding["verdict"] for finding in compared["findings"]}
         assert verdicts <= {"no_difference", "unknown"}, flag
+
+
+@pytest.mark.browser
+def test_a_pm_sees_the_finding_turns_the_flag_off_and_sees_the_change_marked(
+    demo: Running, open_page: Open, complaints: list[str]
+) -> None:
+    change = _found(demo)
+    page = open_page(demo.url, EMAIL, PASSWORD)
+    page.goto(f"/acme/production/changes/{change['id']}")
+    expect(page.locator(".answer").first).to_contain_text("/export with USE_CACHING=on")
+    expect(page.locator(".answer").first).to_contain_text("return 402")
+    page.get_by_role("link", name="Open the flag").click()
+    page.get_by_label("Reason").fill("exports are slow and some are refused")
+    page.get_by_role("button", name="Turn off").click()
+    page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
+    expect(page.get_by_role("button", name="Turn on")).to_be_visible()
+
+    flipped = demo.get("/changes?kind=flag")["changes"][0]
+    assert (flipped["flag"], flipped["actor"]) == ("USE_CACHING", EMAIL)
+    page.goto("/acme/production/?window=1h")
+    marks = "() => JSON.stringify(document.querySelector('#overview-chart [data-plot]').data)"
+    page.wait_for_function(f"({marks})().includes('USE_CACHING turned off')", timeout=LIVE_S)
+    page.goto(f"/acme/production/changes/{flipped['id']}")
+    expect(page.locator("h1")).to_contain_text("USE_CACHING turned off")
+    page.wait_for_function(
+        "() => !document.querySelector('.answer').textContent.includes('on its way')",
+        timeout=LIVE_S,
+    )
+    assert complaints == []

@@ -131,15 +131,12 @@ def test_a_short_read_and_an_insert_pass_slow_queries(door: Client, table: str) 
     for thread in threads:
         thread.start()
     time.sleep(0.2)
-    began = time.monotonic()
     door.command("SELECT 1")
     door.raw_insert(table, ["a", "b"], insert_block='[1,"x"]\n', fmt="JSONCompactEachRow")
-    took = time.monotonic() - began
-    still_at_work = any(thread.is_alive() for thread in threads)
+    still_at_work = [thread.is_alive() for thread in threads]
     for thread in threads:
         thread.join()
-    assert still_at_work
-    assert took < 1.0
+    assert all(still_at_work)
 
 
 def test_a_query_whose_client_left_is_ended(door: Client) -> None:

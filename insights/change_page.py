@@ -9,6 +9,7 @@ from insights.changes import Told, told
 from insights.cohorts import Scope
 from insights.models import Watch
 from insights.series import lines
+from insights.verdicts import FIRST_CODE_OF_ERRORS
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
@@ -138,12 +139,13 @@ def pictures(
 
 
 def _by_code(result: dict[str, Any], scope: dict[str, str]) -> dict[str, str]:
-    """The verdict on each status code's share in a scope."""
-    return {
+    """The verdict on each share of failures in a scope; successes mirror them."""
+    by_code = {
         one["measure"].partition(":")[2]: one["verdict"]
         for one in result.get("deltas", [])
         if one["scope"] == scope and one["measure"].startswith("status_code:")
     }
+    return {code: verdict for code, verdict in by_code.items() if int(code) >= FIRST_CODE_OF_ERRORS}
 
 
 def _over_time(

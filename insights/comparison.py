@@ -291,7 +291,9 @@ def nothing(comparison: Comparison, label: str) -> NothingToCompare:
     if isinstance(of, Builds):
         return NothingToCompare(f"Build {label} of {of.service} served no request in this window.")
     if isinstance(of, Moment):
-        when = "in the hour before" if label == "before" else "since then"
-        why = ", so there is nothing to compare with" if label == "before" else ""
-        return NothingToCompare(f"No request came in {when}{why}.")
+        if label == "before":
+            return NothingToCompare(
+                "No request came in the hour before, so there is nothing to compare with."
+            )
+        return NothingToCompare("No request came since then.")
     return NothingToCompare(f"No request of {of.service} was served by {label} in this window.")

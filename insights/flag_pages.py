@@ -16,9 +16,12 @@ from insights.series import lines
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
+from web import words
 from web.charts import Chart
 
 DAY = timedelta(hours=24)
+SHOWN = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 180, 360))
+LONGEST_SHOWN = SHOWN[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +153,18 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         more_rows=rows[ROWS_SHOWN:],
         labels=labels,
         pictures=pictures(result, labels, findings),
-        over_time=_over_time(environment, key, findings, now, base=base, baseline=labels[0]),
+        over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
         versions=list(flag.versions.all()[:50]) if flag else [],
         history=told(changes[:50]),
         requests_urls=[
             (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares
         ],
     )
+
+
+def _shown(age: timedelta) -> timedelta:
+    """How much time the pictures show: what was before a fresh change, too, but not much of it."""
+    return next((length for length in SHOWN if length >= 2 * age), LONGEST_SHOWN)
 
 
 def _over_time(
@@ -166,9 +174,10 @@ def _over_time(
     now: datetime,
     *,
     base: str,
-    baseline: str,
+    watch: Watch | None,
 ) -> list[Chart]:
-    since = now - timedelta(hours=6)
+    length = _shown(now - watch.started_at if watch else LONGEST_SHOWN)
+    since = now - length
     scope = Scope.from_json(findings[0]["scope"]) if findings else Scope()
     found = lines(environment.id, since, now, scope=scope, by="variant", flag=key)
     if not found:
@@ -180,13 +189,13 @@ def _over_time(
             found,
             marks,
             id=f"over-time-{measure}",
-            title=f"{name} of {where}, by variant, last 6 hours",
+            title=f"{name} of {where}, by variant, last {words.duration(length.total_seconds())}",
             measure=measure,
             since=since,
             until=now,
             zone=environment.zone,
             base=base,
-            baseline=baseline,
+            baseline=watch.baseline if watch else "",
             verdict=findings[0]["verdict"] if findings else "",
         )
         for measure, name in (

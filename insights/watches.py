@@ -226,26 +226,35 @@ def _watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:
 
 
 def _examined_build(watch: Watch, now: datetime) -> Result:
-    """Builds that ran side by side, where they did for long enough; else before and after."""
-    if watch.baseline:
-        side_by_side = Comparison(
-            watch.environment_id,
-            Builds(watch.service, watch.baseline, watch.candidate),
-            watch.started_at - SIDE_BY_SIDE,
-            min(now, watch.started_at + MOMENT_LENGTH),
-        )
-        try:
-            result = examine(side_by_side)
-            if any(one.delta.tested for one in result.judged):
-                return result
-        except NothingToCompare:
-            pass
+    """Builds that ran side by side, where they did for long enough; else before and after.
+
+    A roll-out is short. What it leaves undecided, the hour after may show; what the hour after
+    shows is said only where side by side said nothing.
+    """
+    together = _examined_together(watch, now)
+    if together and (together.findings or now < watch.started_at + SIDE_BY_SIDE):
+        return together
     since, until = window_of(watch.started_at, now)
     moment = Moment(watch.started_at, watch.service, watch.candidate)
     try:
-        return examine(Comparison(watch.environment_id, moment, since, until))
+        after = examine(Comparison(watch.environment_id, moment, since, until))
     except NothingToCompare:
-        return _examined_instances(watch, until)
+        return together or _examined_instances(watch, until)
+    return after if after.findings or not together else together
+
+
+def _examined_together(watch: Watch, now: datetime) -> Result | None:
+    """None where the builds did not run side by side for long enough to test anything."""
+    if not watch.baseline:
+        return None
+    builds = Builds(watch.service, watch.baseline, watch.candidate)
+    since = watch.started_at - SIDE_BY_SIDE
+    until = min(now, watch.started_at + MOMENT_LENGTH)
+    try:
+        result = examine(Comparison(watch.environment_id, builds, since, until))
+    except NothingToCompare:
+        return None
+    return result if any(one.delta.tested for one in result.judged) else None
 
 
 def _examined_instances(watch: Watch, until: datetime) -> Result:

@@ -1,6 +1,6 @@
 """From stored events to kept findings: what beat does, over the real parts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -93,3 +93,26 @@ def test_a_marker_says_in_words_why_nothing_is_known(shop: Shop) -> None:
     assert moment.verdict in ("unknown", "no_difference")
     assert moment.headline
     assert not moment.headline.endswith(".")
+
+
+def test_what_a_short_roll_out_leaves_open_the_hour_after_may_show(
+    event_store: None, environment: Environment, ingest_key: str
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    deployed = now - timedelta(minutes=40)
+    rows = make.visits(begin=now - timedelta(minutes=100), minutes=60, count=3000)
+    rows += make.visits(begin=deployed, minutes=5, count=40, seed=2)
+    worse = make.visits(begin=deployed, minutes=40, count=2000, seed=3, build_id="b2")
+    for number, row in enumerate(worse):
+        if row["route"] == "/export" and number % 10 == 0:
+            row |= {"status_code": 500, "error": True}
+    make.events(ingest_key, [*rows, *worse])
+    told = {"service": "shop", "build_id": "b2", "time": deployed.isoformat()}
+    make.sent(ingest_key, "/api/v1/deploys", told)
+    shop = Shop(environment, now, ingest_key)
+    shop.look()
+    shop.look()
+    watch = shop.watch(candidate="b2")
+    assert watch.verdict == "worse"
+    assert "/export" in watch.headline
+    assert watch.evidence == "before_after"

@@ -8,6 +8,7 @@ Splits name their unit: the flag's key and the unit's, hashed as one text. flagd
 hash the key of whichever flag is being evaluated, so no other flag could ask what this one gives.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from flags.courses import Course, course
 from flags.definition import Definition
 from flags.ramps import CLOCK, THOUSANDTHS
+from flags.raw import references
 from flags.rules import (
     FLAG_IS,
     FLAG_IS_NOT,
@@ -36,14 +38,35 @@ def compiled(
 ) -> dict[str, Any]:
     """The flagd document of one environment; `flag_set_id` is "project/environment"."""
     courses = {one.key: one for one in map(course, flags)}
-    document = {
+    groups = {one.name: _segment(one) for one in segments}
+    document: dict[str, Any] = {
         "$schema": SCHEMA,
         "metadata": {"flagSetId": flag_set_id},
-        "flags": {key: _Compiler(courses).flag(one, flag_set_id) for key, one in courses.items()},
+        "flags": {
+            key: _Compiler(courses, groups).flag(one, flag_set_id) for key, one in courses.items()
+        },
     }
-    if shared := {one.name: _segment(one) for one in segments}:
+    raw = [d.targeting for one in courses.values() for d in one.all() if d.targeting is not None]
+    named = {name for logic in raw for name in references(logic)}
+    if shared := {name: groups[name] for name in sorted(named) if _shareable(groups.get(name))}:
         document["$evaluators"] = shared
     return document
+
+
+def _shareable(logic: Logic | None) -> bool:
+    """Whether evaluators can put it in place of a `$ref`. Python's does so by a pattern, which
+    breaks the whole document on a backslash, and JSON writes every accent with one."""
+    return logic is not None and "\\" not in json.dumps(logic)
+
+
+def _in_place(logic: Any, groups: Mapping[str, Logic]) -> Any:
+    """Raw logic as it came, but for references that evaluators could not resolve."""
+    if isinstance(logic, Mapping):
+        name = logic.get("$ref")
+        if len(logic) == 1 and isinstance(name, str) and not _shareable(groups.get(name)):
+            return groups.get(name, False)
+        return {key: _in_place(part, groups) for key, part in logic.items()}
+    return [_in_place(part, groups) for part in logic] if isinstance(logic, list) else logic
 
 
 def _segment(segment: Segment) -> Logic:
@@ -56,8 +79,9 @@ def _segment(segment: Segment) -> Logic:
 class _Compiler:
     """One flag's targeting, with the other flags that it may lean on."""
 
-    def __init__(self, courses: Mapping[str, Course]) -> None:
+    def __init__(self, courses: Mapping[str, Course], groups: Mapping[str, Logic]) -> None:
         self._courses = courses
+        self._groups = groups
         self._under: list[str] = []  # flags whose logic is being written: a circle ends here
 
     def flag(self, one: Course, flag_set_id: str) -> dict[str, Any]:
@@ -101,7 +125,7 @@ class _Compiler:
         if not definition.enabled:
             return None
         if definition.targeting is not None:
-            return dict(definition.targeting)
+            return _in_place(definition.targeting, self._groups)
         return self._targeting(definition) if definition.rules else None
 
     def _targeting(self, definition: Definition) -> Any:
@@ -124,6 +148,9 @@ class _Compiler:
         if condition.op in (FLAG_IS, FLAG_IS_NOT):
             same: Logic = {"==": [self._of(condition.attribute), condition.value]}
             return same if condition.op == FLAG_IS else {"!": [same]}
+        if condition.op in (SEGMENT, NOT_SEGMENT):
+            within: Any = self._groups.get(condition.value, False)
+            return within if condition.op == SEGMENT else {"!": [within]}
         return _condition(condition)
 
     def _of(self, key: str) -> Any:
@@ -171,13 +198,10 @@ def _condition(condition: Condition) -> Logic:
     """Evaluators disagree on what a missing attribute equals (0 and false in Python's, nothing in
     JavaScript's), so it is asked for wherever the value is a number or a boolean."""
     attribute, op, value = {"var": condition.attribute}, condition.op, condition.value
-    if op in (SEGMENT, NOT_SEGMENT):
-        within: Logic = {"$ref": value}
-        return within if op == SEGMENT else {"!": [within]}
     if op.startswith(SEMANTIC):
         return {"sem_ver": [attribute, op.removeprefix(SEMANTIC), _version(value)]}
     if op in ("in", "not-in"):
-        within = {"in": [attribute, list(value)]}
+        within: Logic = {"in": [attribute, list(value)]}
         return within if op == "in" else {"!": [within]}
     if op in ("starts-with", "ends-with"):
         return {op.replace("-", "_"): [attribute, value]}

@@ -1,6 +1,6 @@
 """Segments: who belongs to a group that several flags name (pure).
 
-They are compiled to flagd's `$evaluators`, which flags refer to by `$ref`.
+A flag that names one carries its conditions; raw targeting refers to it by flagd's `$ref`.
 """
 
 from collections.abc import Mapping

@@ -162,27 +162,28 @@ def _variants(comparisons: Sequence[Comparison], cut: Cut, extra: Sequence[str])
     pairs than flags, and only those are searched for which.
     """
     hits = _hits(comparisons, cut, "0", extra)
-    pairs, numbers, flags, starts, ends = [], [], [], [], []
+    cohorts: dict[str, list[int]] = {}  # a baseline may serve several comparisons
+    flags, starts, ends = [], [], []
     for place, one in enumerate(comparisons):
         of = one.cohorts
         if not isinstance(of, Variants):
             raise TypeError("only variants are scanned together")
         flags.append(of.flag)
         for arm, variant in enumerate((of.baseline, of.candidate)):
-            pairs.append(f"{of.flag}\x1f{variant}")
-            numbers.append(2 * place + arm + 1)
+            cohorts.setdefault(f"{of.flag}\x1f{variant}", []).append(2 * place + arm + 1)
             starts.append(_micros(one.since))
             ends.append(_micros(one.until))
     parameters = hits.parameters | {
-        "pairs": pairs,
-        "cohorts": numbers,
+        "pairs": list(cohorts),
+        "pair_numbers": list(range(1, len(cohorts) + 1)),
+        "cohorts": list(cohorts.values()),
         "flags": flags,
         "starts": starts,
         "ends": ends,
     }
     sql = f"""SELECT * FROM (
-        SELECT hit.*, transform(arrayJoin(pairs), {{pairs:Array(String)}},
-            {{cohorts:Array(UInt16)}}, toUInt16(0)) AS cohort
+        SELECT hit.*, arrayJoin({{cohorts:Array(Array(UInt16))}}[transform(arrayJoin(pairs),
+            {{pairs:Array(String)}}, {{pair_numbers:Array(UInt16)}}, toUInt16(0))]) AS cohort
         FROM (
             SELECT trace, if(length(every) = length(asked), every, arrayFilter(
                 pair -> countEqual(arrayMap(p -> splitByChar('{SEPARATOR}', p)[1], every),

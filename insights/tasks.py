@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from events.store.client import StoreUnavailable
-from insights import builds, late, watches
+from insights import builds, late, rounds, watches
 from projects.models import Environment
 
 
@@ -23,6 +23,5 @@ def detect_builds() -> None:
 
 @shared_task(name="insights.tasks.measure_due", expires=5)
 def measure_due() -> None:
-    """Looks at every comparison that is due."""
-    for watch_id in watches.due(timezone.now()):
-        watches.look(watch_id, timezone.now())
+    """Looks at every comparison that is due, all flags of an environment in one scan."""
+    rounds.measure(timezone.now())

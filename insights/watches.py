@@ -39,6 +39,7 @@ SIDE_BY_SIDE = timedelta(minutes=15)
 BUSY = timedelta(seconds=30)
 HISTORY_KEPT = 200
 SETTLING_LOOKS = 3
+MOST_VARIANTS = 12  # of one flag that are compared: the busiest when it was first looked at
 SETTLING_PACE = timedelta(seconds=45)
 
 
@@ -98,12 +99,20 @@ def _build_before(change: Change) -> str:
 
 def _for_flags_seen(environment: Environment, changes: list[Change], now: datetime) -> None:
     """A flag that requests see and that nobody changed within a week is watched from Monday on."""
-    watched = set(
-        Watch.objects.filter(
-            environment=environment, subject=Watch.Subject.FLAG, ended_at=None
-        ).values_list("flag", flat=True)
-    )
-    for flag in {one.flag for one in seen(environment.id, now - SEEN_WITHIN, now)} - watched:
+    open_watches = Watch.objects.filter(
+        environment=environment, subject=Watch.Subject.FLAG, ended_at=None
+    ).only("flag", "baseline", "candidate", "started_at", "subject", "environment", "change")
+    watched: dict[str, list[Watch]] = {}
+    for watch in open_watches:
+        watched.setdefault(watch.flag, []).append(watch)
+    variants = seen(environment.id, now - SEEN_WITHIN, now)
+    for flag, own_watches in watched.items():
+        first = own_watches[0]
+        known = {first.baseline, *(one.candidate for one in own_watches)}
+        new = [one.variant for one in variants if one.flag == flag and one.variant not in known]
+        if first.candidate and new and len(own_watches) < MOST_VARIANTS:
+            _watch_others(first, new[: MOST_VARIANTS - len(own_watches)], now)
+    for flag in {one.flag for one in variants} - watched.keys():
         own = [one for one in changes if one.flag == flag and one.time >= now - WEEK]
         if own:
             continue  # its change has a watch, or is about to get one
@@ -147,6 +156,23 @@ def look(watch_id: int, now: datetime) -> Watch | None:
     The row is claimed by moving its next look ahead, so that two workers never do the same work
     and a worker killed half way delays one look only.
     """
+    watch = claim(watch_id, now)
+    if watch is None:
+        return None
+    try:
+        keep(watch, _examined(watch, now), now)
+    except NothingToCompare as reason:
+        keep_reason(watch, str(reason), now)
+    except QueryTooLarge as reason:
+        keep_reason(watch, f"Too much traffic for one look: {reason}", now)
+    except StoreUnavailable:
+        log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
+        return watch  # its claim runs out in half a minute
+    return watch
+
+
+def claim(watch_id: int, now: datetime) -> Watch | None:
+    """A due watch, for this worker alone until its claim runs out; None if another holds it."""
     with transaction.atomic():
         watch = (
             Watch.objects.select_for_update(skip_locked=True, of=("self",))
@@ -154,19 +180,9 @@ def look(watch_id: int, now: datetime) -> Watch | None:
             .filter(Q(next_look_at__lte=now), id=watch_id)
             .first()
         )
-        if watch is None:
-            return None
-        watch.next_look_at = now + BUSY
-        watch.save(update_fields=["next_look_at"])
-    try:
-        _keep(watch, _examined(watch, now), now)
-    except NothingToCompare as reason:
-        _keep_reason(watch, str(reason), now)
-    except QueryTooLarge as reason:
-        _keep_reason(watch, f"Too much traffic for one look: {reason}", now)
-    except StoreUnavailable:
-        log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
-        return watch  # its claim runs out in half a minute
+        if watch is not None:
+            watch.next_look_at = now + BUSY
+            watch.save(update_fields=["next_look_at"])
     return watch
 
 
@@ -197,7 +213,7 @@ def _examined_flag(watch: Watch, now: datetime) -> Result:
         watch.baseline = baseline_of(variants, flag)
         others = [variant for variant in variants if variant != watch.baseline]
         watch.candidate = others[0]
-        _watch_others(watch, others[1:], now)
+        _watch_others(watch, others[1:MOST_VARIANTS], now)
     comparison = Comparison(
         watch.environment_id,
         Variants(watch.flag, watch.baseline, watch.candidate),
@@ -268,7 +284,7 @@ def _examined_instances(watch: Watch, until: datetime) -> Result:
         return examine(Comparison(watch.environment_id, moment, since, until))
 
 
-def _keep(watch: Watch, result: Result, now: datetime) -> None:
+def keep(watch: Watch, result: Result, now: datetime) -> None:
     base = f"/{watch.environment.project.slug}/{watch.environment.slug}"
     seen_before = _events(watch)
     found = reasons(result, watch.result.get("findings", []))
@@ -283,7 +299,7 @@ def _keep(watch: Watch, result: Result, now: datetime) -> None:
     _looked(watch, now, seen_before)
 
 
-def _keep_reason(watch: Watch, reason: str, now: datetime) -> None:
+def keep_reason(watch: Watch, reason: str, now: datetime) -> None:
     watch.headline = reason.removesuffix(".")
     if watch.looks == 0:
         watch.verdict = Watch.Verdict.UNKNOWN
@@ -308,6 +324,13 @@ def _note_history(watch: Watch, now: datetime) -> None:
             "verdict": watch.verdict,
         },
     ]
+
+
+def pass_over(watch: Watch, now: datetime) -> None:
+    """Nothing has arrived since the last look: what it found holds, and the next one is planned."""
+    watch.next_look_at = next_look(watch, now, settled=watch.looks >= SETTLING_LOOKS)
+    watch.looked_at = now
+    watch.save(update_fields=["next_look_at", "looked_at"])
 
 
 def _looked(watch: Watch, now: datetime, seen_before: int) -> None:

@@ -69,8 +69,12 @@ def test_many_flags_in_one_scan_are_the_same_as_each_alone(
     later = START + timedelta(minutes=10)
     asked.append(Comparison(environment.id, Variants("GONE", "off", "on"), START, END))
     asked[1] = Comparison(environment.id, Variants("BANNER", "off", "on"), later, END)
+    asked.append(Comparison(environment.id, Variants("CACHE", "off", "on"), later, END))
     together = totals_of_many(asked)
     assert isinstance(together[2], NothingToCompare)
+    again = together.pop()
+    assert isinstance(again, Totals)
+    assert again.events.sum() == totals(asked[3]).events.sum()
     for one, found in zip(asked[:2], together[:2], strict=True):
         alone = totals(one)
         assert isinstance(found, Totals)

@@ -1,0 +1,127 @@
+"""One round: everything that is due, with all flags of an environment and age in one scan.
+
+A scan costs about the same for one flag as for twenty, so flags that are due together are measured
+together. A round keeps no state but the watches': one that is killed half way is repeated when its
+claims run out, and nothing can be counted twice, as every look counts the events anew.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from events.store.client import StoreUnavailable
+from events.store.read import QueryTooLarge, Statement, moment, run
+from flags.models import Flag
+from insights import watches
+from insights.cohorts import Comparison, Variants
+from insights.comparison import NothingToCompare, totals_of_many
+from insights.examine import examined
+from insights.exposed import plan_of
+from insights.models import Watch
+
+log = logging.getLogger("flipscope.insights")
+
+AT_ONCE = 40
+ARRIVING = timedelta(seconds=5)  # what was stored while the last look read may not be in it
+AGES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=4))
+
+
+def measure(now: datetime, limit: int = AT_ONCE) -> int:
+    """Looks at what is due. Returns how many watches were looked at, not passed over."""
+    due = Watch.objects.filter(id__in=watches.due(now, limit)).order_by("next_look_at")
+    together: dict[tuple[int, int], list[Watch]] = defaultdict(list)
+    newest: dict[int, datetime | None] = {}
+    looked = 0
+    try:
+        for watch in due:
+            if watch.environment_id not in newest:
+                newest[watch.environment_id] = last_arrival(watch.environment_id, now)
+            if _nothing_new(watch, newest[watch.environment_id]):
+                watches.pass_over(watch, now)
+            elif watch.subject == Watch.Subject.FLAG and watch.candidate:
+                together[watch.environment_id, _age(watch, now)].append(watch)
+            else:
+                looked += watches.look(watch.id, now) is not None
+        for group in together.values():
+            looked += _measure_together([watch.id for watch in group], now)
+    except StoreUnavailable:
+        log.warning("round.store_unavailable")
+    return looked
+
+
+def _age(watch: Watch, now: datetime) -> int:
+    """Which scan a watch belongs to: a fresh change's looks must not read a fortnight each."""
+    return sum(now - watch.started_at > age for age in AGES)
+
+
+def last_arrival(environment_id: int, now: datetime) -> datetime | None:
+    """When the newest event was stored, None if none was within the day. Cheap: reads few marks."""
+    rows = run(
+        Statement(
+            """SELECT toUnixTimestamp64Milli(max(received)) AS last FROM events
+            WHERE environment = {environment:UInt32}
+              AND received >= {since:DateTime64(6, 'UTC')}""",
+            {"environment": environment_id, "since": moment(now - timedelta(days=1))},
+        )
+    ).rows
+    last = int(rows[0]["last"]) if rows else 0
+    return datetime.fromtimestamp(last / 1000, UTC) if last > 0 else None
+
+
+def _nothing_new(watch: Watch, newest: datetime | None) -> bool:
+    """Whether no event has arrived since the watch's last look."""
+    if watch.looked_at is None or watch.looks < watches.SETTLING_LOOKS:
+        return False
+    return newest is None or newest < watch.looked_at - ARRIVING
+
+
+def _measure_together(ids: Sequence[int], now: datetime) -> int:
+    claimed = [watch for watch in (watches.claim(id, now) for id in ids) if watch is not None]
+    if not claimed:
+        return 0
+    comparisons = [_comparison(watch, now) for watch in claimed]
+    try:
+        found = totals_of_many(comparisons)
+    except QueryTooLarge:
+        return _measure_apart(claimed, comparisons, now)
+    flags = _definitions(claimed)
+    for watch, comparison, totals in zip(claimed, comparisons, found, strict=True):
+        if isinstance(totals, NothingToCompare):
+            watches.keep_reason(watch, str(totals), now)
+            continue
+        flag = flags.get((watch.environment_id, watch.flag))
+        plan = None if watch.ended_at else plan_of(flag, watch.baseline, watch.candidate)
+        watches.keep(watch, examined(comparison, totals, plan), now)
+    return len(claimed)
+
+
+def _measure_apart(
+    claimed: Sequence[Watch], comparisons: Sequence[Comparison], now: datetime
+) -> int:
+    """Too much for one scan: half of the flags at a time, down to one."""
+    if len(claimed) == 1:
+        watches.keep_reason(claimed[0], "Too much traffic for one look at this flag", now)
+        return 1
+    middle = len(claimed) // 2
+    for half in (claimed[:middle], claimed[middle:]):
+        Watch.objects.filter(id__in=[watch.id for watch in half]).update(next_look_at=now)
+        _measure_together([watch.id for watch in half], now)
+    return len(claimed)
+
+
+def _comparison(watch: Watch, now: datetime) -> Comparison:
+    return Comparison(
+        watch.environment_id,
+        Variants(watch.flag, watch.baseline, watch.candidate),
+        watch.started_at,
+        watch.ended_at or now,
+    )
+
+
+def _definitions(claimed: Sequence[Watch]) -> dict[tuple[int, str], Flag]:
+    found = Flag.objects.filter(
+        environment_id__in={watch.environment_id for watch in claimed},
+        key__in={watch.flag for watch in claimed},
+    )
+    return {(flag.environment_id, flag.key): flag for flag in found}

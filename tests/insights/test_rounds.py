@@ -1,0 +1,88 @@
+"""Rounds: all flags in one scan, nothing when nothing happened, nothing twice."""
+
+from datetime import timedelta
+
+import pytest
+
+from insights import rounds, watches
+from insights.cohorts import Comparison
+from insights.comparison import totals_of_many
+from insights.models import Watch
+from tests import make
+from tests.insights.conftest import Shop
+
+pytestmark = pytest.mark.django_db
+
+
+def round_of(shop: Shop, times: int = 1) -> int:
+    looked = 0
+    for _ in range(times):
+        watches.ensure(shop.environment, shop.now)
+        Watch.objects.update(next_look_at=shop.now)
+        looked = rounds.measure(shop.now)
+    return looked
+
+
+def test_a_round_says_the_same_as_single_looks(shop: Shop) -> None:
+    shop.look()
+    alone = {w.flag: (w.verdict, w.headline) for w in Watch.objects.filter(subject="flag")}
+    round_of(shop)
+    together = {w.flag: (w.verdict, w.headline) for w in Watch.objects.filter(subject="flag")}
+    assert together == alone
+    assert together["USE_CACHING"][0] == "worse"
+
+
+def test_flags_due_together_cost_one_scan(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.look()
+    scans: list[int] = []
+
+    def counted(comparisons: list[Comparison]) -> object:
+        scans.append(len(comparisons))
+        return totals_of_many(comparisons)
+
+    monkeypatch.setattr(rounds, "totals_of_many", counted)
+    round_of(shop)
+    assert scans == [2]
+
+
+def test_nothing_is_read_when_nothing_arrived(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    round_of(shop, times=watches.SETTLING_LOOKS)
+    Watch.objects.update(looked_at=shop.now + timedelta(hours=1))  # long after all that is stored
+    monkeypatch.setattr(rounds, "totals_of_many", pytest.fail)
+    monkeypatch.setattr(watches, "look", pytest.fail)
+    before = dict(Watch.objects.values_list("id", "looks"))
+    assert round_of(shop) == 0
+    assert dict(Watch.objects.values_list("id", "looks")) == before
+
+
+def test_a_round_killed_half_way_is_repeated_and_counts_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_of(shop)
+    events = Watch.objects.get(flag="USE_CACHING").result["candidate"]["events"]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rounds, "examined", killed)
+        with pytest.raises(KeyboardInterrupt):
+            round_of(shop)
+    claimed = Watch.objects.get(flag="USE_CACHING")
+    assert claimed.next_look_at == shop.now + watches.BUSY
+    assert rounds.measure(shop.now + watches.BUSY) > 0
+    again = Watch.objects.get(flag="USE_CACHING")
+    assert again.result["candidate"]["events"] == events
+
+
+def test_a_variant_that_appears_half_way_gets_a_comparison(shop: Shop) -> None:
+    shop.look()
+    rows = make.visits(begin=shop.now - timedelta(minutes=5), minutes=5, count=300, seed=9)
+    for row in rows:
+        row["flags"] = {"BLUE_BUTTON": "striped"}
+    make.events(shop.key, rows)
+    watches.ensure(shop.environment, shop.now)
+    added = Watch.objects.get(flag="BLUE_BUTTON", candidate="striped")
+    assert added.started_at == Watch.objects.get(flag="BLUE_BUTTON", candidate="on").started_at
+    watches.ensure(shop.environment, shop.now)
+    assert Watch.objects.filter(flag="BLUE_BUTTON").count() == 2

@@ -87,16 +87,20 @@ def requests(environment_id: int, asked: Asked) -> list[Event]:
     return _events(environment_id, " AND ".join(where), parameters, "time DESC")
 
 
-def trace(environment_id: int, trace_id: int, around: datetime) -> list[Event]:
-    """All events of one trace, in order of time; `around` is the time of one of them."""
+def events_around(
+    environment_id: int, trace_id: int, around: datetime, *, span: int = 0
+) -> list[Event]:
+    """Events of one trace in order of time, or of one span of it; `around` is near to them."""
     parameters = {
         "environment": environment_id,
         "trace": str(trace_id),
+        "span": span,
         "around": moment(around),
         "limit": 1000,
     }
     where = (
         "environment = {environment:UInt32} AND trace = toUInt128({trace:String})"
+        " AND ({span:UInt64} = 0 OR span = {span:UInt64})"
         " AND time >= {around:DateTime64(6, 'UTC')} - INTERVAL 1 HOUR"
         " AND time <= {around:DateTime64(6, 'UTC')} + INTERVAL 1 HOUR"
     )

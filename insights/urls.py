@@ -16,6 +16,5 @@ urlpatterns = [
     path(f"{PLACE}flags", views.show_flags, name="flags"),
     path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),
     path(f"{PLACE}requests", views.show_requests, name="requests"),
-    path(f"{PLACE}traces/<str:trace_id>", views.show_trace, name="trace"),
     path(f"{PLACE}data", views.show_data, name="data"),
 ]

@@ -192,22 +192,6 @@ def _older(request: HttpRequest, found: list[requests_page.Event]) -> str:
 
 
 @require_GET
-def show_trace(request: HttpRequest, project: str, environment: str, trace_id: str) -> HttpResponse:
-    access = environment_for(request, project, environment)
-    around = parse_datetime(request.GET.get("at", "").replace(" ", "+")) or timezone.now()
-    try:
-        number = int(trace_id, 16)
-    except ValueError:
-        raise Http404("A trace id is hexadecimal.") from None
-    found = requests_page.trace(access.environment.id, number, around)
-    if not found:
-        raise Http404("No event of this trace is stored.")
-    return page(
-        request, "insights/trace.html", _context(access, "timeline", events=found, trace=trace_id)
-    )
-
-
-@require_GET
 def show_data(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment)
     since = timezone.now() - timedelta(hours=24)

@@ -3,6 +3,7 @@
 Each calculation is one slot of the row: its SQL and its decoding are in calculations.py.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ class Asked:
     query: Query
     resolved: Resolved
     rounded: bool = False  # percentiles to four digits, where there are many events
+    apart: frozenset[int] = frozenset()  # filters that only `all_of` knows
 
     def results(self, keys: list[int] | None = None) -> Statement:
         """One row per group, `limit` + 1 of them: b0…, c0…, raw, key; or those of `keys`."""
@@ -135,9 +137,16 @@ class Asked:
         by = f"GROUP BY {', '.join(groups)}" if groups else ""
         return f"SELECT {first}{broken}{calculations}, count() AS raw{key} {self.source(only)} {by}"
 
-    def source(self, only: str = "") -> str:
+    def all_of(self, places: Iterable[int]) -> str:
+        """A condition: every filter of these places holds."""
+        return " AND ".join(["true", *map(self._filter, places)])
+
+    def _filter(self, place: int) -> str:
+        one = self.query.filters[place]
+        return _condition(one, self.resolved.columns[one.column], f"value_{place}")
+
+    def source(self, only: str = "", *, joined: str = "") -> str:
         """FROM and WHERE: the events that the question is about, and `only` these of them."""
-        joined = ""
         conditions = [
             "environment = {environment:UInt32}",
             "time >= {since:DateTime64(6, 'UTC')}",
@@ -148,15 +157,13 @@ class Asked:
         if self.resolved.flags:
             pairs = pairs_of_traces().strip()
             exposed = f"(SELECT trace AS exposed, seen FROM {pairs})"  # noqa: S608  # ours
-            joined = f"LEFT JOIN {exposed} AS x ON trace = exposed"
+            joined = f"LEFT JOIN {exposed} AS x ON trace = exposed {joined}"
             # A trace that saw two variants of a flag belongs to no cohort of it.
             conditions += [
                 f"length({pairs_of(parameter)}) <= 1" for parameter in self.resolved.flags
             ]
-        filters = [
-            _condition(one, self.resolved.columns[one.column], f"value_{place}")
-            for place, one in enumerate(self.query.filters)
-        ]
+        places = range(len(self.query.filters))
+        filters = [self._filter(place) for place in places if place not in self.apart]
         if filters:
             between = " OR " if self.query.any_filter else " AND "
             conditions.append(f"({between.join(filters)})")

@@ -8,6 +8,8 @@ Specification: opentelemetry-proto docs/specification.md; semantic conventions 1
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import orjson
+
 from events.event import NAMES, Decoded, Event, Notes
 from events.wire import exposures
 from events.wire.sampling import weight
@@ -18,6 +20,8 @@ ENTRY_KINDS = frozenset({"server", "consumer"})
 REMOTE = 0x300  # flags: "whether the parent is remote is known" and "it is"
 OK, ERROR = 1, 2
 FIRST_ERROR_SEVERITY = 17
+# Kept of a span's own events: enough to read what happened, never the bulk of the span.
+MAX_SPAN_EVENTS, MAX_EVENT_ATTRIBUTES, MAX_EVENT_TEXT = 20, 20, 1000
 UNKNOWN_SERVICE = "unknown_service"
 
 
@@ -90,6 +94,24 @@ def add_spans(spans: Iterable[Span], base: Source, into: Decoded) -> None:
         add_span(span, base, into)
 
 
+def _kept_events(span: Span) -> str:
+    """The span's events but evaluations as one JSON text, as far as it stays short."""
+    told = [
+        {
+            "name": event.name[:200],
+            "offset_ms": round((event.time_ns - span.start_ns) / 1e6, 3) if event.time_ns else 0,
+            "attributes": {
+                name: value[:MAX_EVENT_TEXT] if isinstance(value, str) else value
+                for values in event.attributes.maps()
+                for name, value in list(values.items())[:MAX_EVENT_ATTRIBUTES]
+            },
+        }
+        for event in span.events[:MAX_SPAN_EVENTS]
+        if event.name not in exposures.EVALUATIONS
+    ]
+    return orjson.dumps(told).decode() if told else ""
+
+
 def add_span(span: Span, base: Source, into: Decoded) -> None:
     notes, own = into.notes, span.attributes
     kind = SPAN_KINDS[span.kind] if 0 <= span.kind < len(SPAN_KINDS) else "internal"
@@ -116,6 +138,8 @@ def add_span(span: Span, base: Source, into: Decoded) -> None:
             own.strings.update(event.attributes.strings)
     if span.events:
         own.integers["span.num_events"] = len(span.events)
+        if kept := _kept_events(span):
+            own.lists["span.events"] = kept
     if span.links:
         own.integers["span.num_links"] = span.links
     if span.status_message:

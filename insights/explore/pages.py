@@ -35,6 +35,9 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
         context["token"] = secrets.token_hex(8)
     address = here.question.address()
     context["address"] = address
+    if not inline:
+        asked = "&".join(part for part in (address, f"token={context['token']}") if part)
+        context["asks"] = f"{here.base}/explore/answer?{asked}"
     shown = page(
         request, "insights/explore/explore.html", context, fragment="insights/explore/_explore.html"
     )

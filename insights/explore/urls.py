@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from insights.explore import exports, pages
+from insights.explore import difference_page, exports, pages, trace_page
 
 PLACE = "<slug:project>/<slug:environment>/"
 
 urlpatterns = [
+    path(f"{PLACE}traces/<str:trace_id>", trace_page.show_trace, name="trace"),
+    path(f"{PLACE}explore/difference", difference_page.show_difference, name="difference"),
     path(f"{PLACE}explore", pages.show_explore, name="explore"),
     path(f"{PLACE}explore/answer", pages.show_answer, name="explore-answer"),
     path(f"{PLACE}explore/values", pages.show_values, name="explore-values"),

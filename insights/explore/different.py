@@ -1,0 +1,236 @@
+"""What is different about the selected events: findings ranked by excess, or none. Pure.
+
+Of each value the share among the selected is compared with its share among the others; absence is
+a value, numbers are distributions cut where they differ most. The score of a field is the share of
+the selected that its values account for beyond what the others would give, as a lower bound that
+holds for all values tested together (Bonferroni), so that "nothing differs" is an answer. Sources:
+the recommended score of events.md section 5 without its before/after part, effective sizes by Kish.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import sqrt
+from statistics import NormalDist
+
+from events.query.contrast import Counted, Test, Weight
+
+ALPHA = 0.05
+LEAST_EVENTS = 3  # of the selected that have a value, in effective size
+FEW = 12  # distinct numbers: values, not a distribution
+ALIKE = 0.9  # correlation from which two findings are one
+MOST = 40
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value's shares: of the selected and of the others; `excess` the bound, 0 or more."""
+
+    text: str
+    inside: float
+    outside: float
+    excess: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs: the value or the range that tells most, and the others it has."""
+
+    kind: str  # flag, build, field
+    field: str
+    test: Test
+    inside: float
+    outside: float
+    score: float
+    values: tuple[Value, ...] = ()
+    alike: tuple["Difference", ...] = ()  # fields that say the same of the same events
+
+    @property
+    def said(self) -> str:
+        """The finding's condition: "plan = pro", "cart.items at least 12"."""
+        if self.test.kind == "absent":
+            return f"{self.field} is absent"
+        if self.test.kind == "above":
+            return f"{self.field} at least {_short(self.test.bound)}"
+        if self.test.kind == "below":
+            return f"{self.field} below {_short(self.test.bound)}"
+        value = self.test.value
+        return f"{self.field} = {value if len(value) <= 80 else value[:79] + '…'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The findings in order, and how much was compared to find them."""
+
+    differences: tuple[Difference, ...]
+    fields: int
+    tested: int
+    bins: Mapping[str, tuple[tuple[float, float, float, float], ...]] = field(default_factory=dict)
+
+
+def differences(counted: Counted, ignore: Iterable[str] = ()) -> Found:
+    """Findings of all fields but those to ignore: flags first, then builds, then by score."""
+    others, chosen = counted.totals
+    left_out = set(ignore)
+    fields: dict[tuple[str, str], list[tuple[Test, list[Weight]]]] = {}
+    for (name, value), both in counted.values.items():
+        fields.setdefault((_kind(name), name), []).append((Test("text", name, value), both))
+    for name, present in counted.present.items():
+        away = [_less(total, have) for total, have in zip((others, chosen), present, strict=True)]
+        if away[0].n > 0 or away[1].n > 0:
+            fields.setdefault((_kind(name), name), []).append((Test("absent", name), away))
+    for (flag, variant), both in counted.flags.items():
+        fields.setdefault(("flag", flag), []).append((Test("flag", flag, variant), both))
+    spread = {}
+    for name, bins in counted.bins.items():
+        tests = _numeric(name, bins, counted)
+        if tests:
+            fields.setdefault(("field", name), []).extend(tests)
+            spread[name] = _distribution(bins, counted, name)
+    fields = {key: tests for key, tests in fields.items() if key[1] not in left_out}
+    tested = sum(map(len, fields.values()))
+    z = NormalDist().inv_cdf(1 - ALPHA / max(tested, 1))
+    found = [
+        one
+        for (kind, name), tests in fields.items()
+        if (one := _difference(kind, name, tests, counted, z)) is not None
+    ]
+    found.sort(key=lambda one: (("flag", "build", "field").index(one.kind), -one.score))
+    return Found(tuple(found[:MOST]), len(fields), tested, spread)
+
+
+def _kind(name: str) -> str:
+    return "build" if name in ("build_id", "instance") else "field"
+
+
+def _less(total: Weight, have: Weight) -> Weight:
+    return Weight(max(total.n - have.n, 0.0), max(total.squares - have.squares, 0.0))
+
+
+def _difference(
+    kind: str,
+    name: str,
+    tests: Sequence[tuple[Test, list[Weight]]],
+    counted: Counted,
+    z: float,
+) -> Difference | None:
+    others, chosen = counted.totals
+    values = []
+    for test, (outside, inside) in tests:
+        excess = _bound(inside, chosen, outside, others, z)
+        values.append((excess, test, inside.n / chosen.n, outside.n / others.n))
+    best = max(values, key=lambda one: one[0])
+    if best[0] <= 0:
+        return None
+    ranges = best[1].kind in ("above", "below")
+    # Ranges of one number overlap, so only the best of them counts.
+    score = best[0] if ranges else sum(max(one[0], 0.0) for one in values)
+    shown = sorted(values, key=lambda one: -abs(one[2] - one[3]))[:8]
+    return Difference(
+        kind=kind,
+        field=name,
+        test=best[1],
+        inside=best[2],
+        outside=best[3],
+        score=score,
+        values=()
+        if ranges
+        else tuple(
+            Value(test.value or ABSENT, inside, outside, max(excess, 0.0))
+            for excess, test, inside, outside in shown
+        ),
+    )
+
+
+def _bound(inside: Weight, chosen: Weight, outside: Weight, others: Weight, z: float) -> float:
+    """The lower bound of the difference of two shares; −1 where too few have the value."""
+    share, base = inside.n / chosen.n, outside.n / others.n
+    if share <= base or not inside.squares or inside.n**2 / inside.squares < LEAST_EVENTS:
+        return -1.0
+    spread = _spread(share, chosen) + _spread(base, others)
+    return share - base - z * sqrt(spread)
+
+
+def _spread(share: float, total: Weight) -> float:
+    """The variance of a share; two events of each kind are added, so that 0 and 1 have one too."""
+    size = total.n**2 / total.squares if total.squares else 1.0
+    steady = (share * size + 1) / (size + 2)
+    return steady * (1 - steady) / size
+
+
+def _numeric(
+    name: str, bins: Mapping[int, list[Weight]], counted: Counted
+) -> list[tuple[Test, list[Weight]]]:
+    """Each value where there are few, else "at least" and "below" for every bound."""
+    single = all(low == high for low, high in (counted.extents[name, one] for one in bins))
+    if single and len(bins) <= FEW:
+        return [
+            (Test("number", name, _short(value), value), both)
+            for one, both in bins.items()
+            if (value := counted.extents[name, one][0]) is not None
+        ]
+    tests: list[tuple[Test, list[Weight]]] = []
+    order = sorted(bins)
+    below = [Weight(), Weight()]
+    everything = [sum((bins[one][side] for one in order), Weight()) for side in (0, 1)]
+    for one in order[1:]:
+        before = order[order.index(one) - 1]
+        below = [below[side] + bins[before][side] for side in (0, 1)]
+        above = [_less(everything[side], below[side]) for side in (0, 1)]
+        bound = counted.extents[name, one][0]
+        tests.append((Test("above", name, bound=bound), above))
+        tests.append((Test("below", name, bound=bound), list(below)))
+    return tests
+
+
+def _distribution(
+    bins: Mapping[int, list[Weight]], counted: Counted, name: str
+) -> tuple[tuple[float, float, float, float], ...]:
+    """(from, to, share of the others, share of the selected) of each bin."""
+    others, chosen = counted.totals
+    return tuple(
+        (*counted.extents[name, one], bins[one][0].n / others.n, bins[one][1].n / chosen.n)
+        for one in sorted(bins)
+    )
+
+
+def folded(
+    differences: Sequence[Difference], together: Mapping[int, tuple[float, float]]
+) -> tuple[Difference, ...]:
+    """Findings that hold for the same events become one, told by the first of them.
+
+    `together` says how often each combination of the findings' tests holds (bit by place).
+    """
+    leaders: list[tuple[int, Difference]] = []
+    followers: dict[int, list[Difference]] = {}
+    for place, one in enumerate(differences):
+        leader = next(
+            (first for first, _ in leaders if _correlation(first, place, together) >= ALIKE), None
+        )
+        if leader is None:
+            leaders.append((place, one))
+        else:
+            followers.setdefault(leader, []).append(one)
+    return tuple(replace(one, alike=tuple(followers.get(place, ()))) for place, one in leaders)
+
+
+def _correlation(one: int, other: int, together: Mapping[int, tuple[float, float]]) -> float:
+    """φ of two tests over all events of both sides."""
+    both = first = second = total = 0.0
+    for bits, (outside, inside) in together.items():
+        n = outside + inside
+        total += n
+        a, b = bits >> one & 1, bits >> other & 1
+        first += n * a
+        second += n * b
+        both += n * a * b
+    spread = first * (total - first) * second * (total - second)
+    if spread <= 0:
+        return 1.0 if first == second == both else 0.0
+    return (both * total - first * second) / sqrt(spread)
+
+
+def _short(number: float) -> str:
+    if number == int(number) and abs(number) < 1e15:
+        return str(int(number))
+    return f"{number:.4g}"

@@ -1,0 +1,197 @@
+"""One trace: its waterfall, and everything that is known of the span that is looked at."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET
+
+from events.query.flags import SEPARATOR
+from events.store.read import Statement, moment, run
+from insights.explore.waterfall import Row, Span, Waterfall, waterfall
+from insights.requests_page import Event, events_around
+from projects.access import environment_for
+from web.pages import page
+
+MOST_SPANS = 20_000
+AROUND = timedelta(hours=1)
+LONGEST_ID = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One flag evaluated in this trace, by which service if that is known."""
+
+    flag: str
+    variant: str
+    reason: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row with its places on the page: x and width of a bar 1000 wide."""
+
+    row: Row
+    x: float
+    width: float
+    own: tuple[tuple[float, float], ...]
+    indent: int
+    address: str
+    open_address: str
+    current: bool
+
+
+@require_GET
+def show_trace(request: HttpRequest, project: str, environment: str, trace_id: str) -> HttpResponse:
+    access = environment_for(request, project, environment)
+    number = _number(trace_id)
+    around = _moment(request.GET.get("at", ""))
+    spans, more = spans_of(access.environment.id, number, around)
+    if not spans:
+        raise Http404("No event of this trace is stored.")
+    opened = request.GET.getlist("open")[:50]
+    fold = request.GET.get("fold", "") != "no"
+    fall = waterfall(spans, opened, fold=fold)
+    wanted = request.GET.get("span", "") or fall.rows[0].span.id
+    event = next(
+        iter(
+            events_around(
+                access.environment.id, number, around, span=int(wanted, 16) if _hex(wanted) else 0
+            )
+        ),
+        None,
+    )
+    here = {"at": request.GET.get("at", ""), "fold": "" if fold else "no"}
+    context = {
+        "access": access,
+        "section": "explore",
+        "base": f"/{access.project.slug}/{access.environment.slug}",
+        "zone": access.environment.zone,
+        "trace": trace_id.lower().rjust(LONGEST_ID, "0"),
+        "fall": fall,
+        "rows": [_shown(row, here, opened, wanted) for row in fall.rows],
+        "idle": [(round(1000 * a, 1), round(1000 * b, 1)) for a, b in fall.idle],
+        "more": more,
+        "fold": fold,
+        "unfold": urlencode({"at": here["at"], "fold": "no" if fold else ""}),
+        "evaluations": evaluations(access.environment.id, number, around),
+        "event": event,
+        "span_events": _span_events(event),
+    }
+    return page(request, "insights/trace.html", context, fragment="insights/_trace.html")
+
+
+def _number(trace_id: str) -> int:
+    if not _hex(trace_id) or len(trace_id) > LONGEST_ID:
+        raise Http404("A trace id is up to 32 hexadecimal digits.")
+    return int(trace_id, 16)
+
+
+def _hex(text: str) -> bool:
+    return bool(text) and all(digit in "0123456789abcdefABCDEF" for digit in text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        found = None
+    return found if found is not None and found.tzinfo is not None else timezone.now()
+
+
+def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Span], bool]:
+    """The trace's spans in order of time, and whether there are more than MOST_SPANS."""
+    rows = run(
+        Statement(
+            """SELECT lower(leftPad(hex(span), 16, '0')) AS id,
+                if(parent = 0, '', lower(leftPad(hex(parent), 16, '0'))) AS above, time,
+                duration_ms, service,
+                if(route = '', name, concat(method, ' ', route)) AS what, build_id, error,
+                status_code, kind, mapContains(integers, 'span.num_events') AS has_events
+            FROM events WHERE environment = {environment:UInt32}
+                AND trace = toUInt128({trace:String})
+                AND time >= {since:DateTime64(6, 'UTC')} AND time <= {until:DateTime64(6, 'UTC')}
+            ORDER BY time LIMIT 1 BY span, time LIMIT {limit:UInt32}""",
+            {
+                "environment": environment_id,
+                "trace": str(trace),
+                "since": moment(around - AROUND),
+                "until": moment(around + AROUND),
+                "limit": MOST_SPANS + 1,
+            },
+        )
+    ).rows
+    spans = [
+        Span(
+            id=row["id"],
+            parent=row["above"],
+            time=row["time"],
+            duration_ms=float(row["duration_ms"]),
+            service=row["service"],
+            what=row["what"].strip(),
+            build=row["build_id"],
+            error=bool(row["error"]),
+            status=int(row["status_code"]),
+            kind=row["kind"],
+            has_events=bool(row["has_events"]),
+        )
+        for row in rows[:MOST_SPANS]
+    ]
+    return spans, len(rows) > MOST_SPANS
+
+
+def evaluations(environment_id: int, trace: int, around: datetime) -> list[Evaluation]:
+    """Every flag that the trace saw, with why and of which version."""
+    rows = run(
+        Statement(
+            f"""SELECT arraySort(groupUniqArrayArray(details)) AS seen FROM exposures
+            WHERE environment = {{environment:UInt32}} AND trace = toUInt128({{trace:String}})
+                AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}})
+                AND hour <= {{until:DateTime64(6, 'UTC')}} AND '{SEPARATOR}' != ''""",  # noqa: S608
+            {
+                "environment": environment_id,
+                "trace": str(trace),
+                "since": moment(around - AROUND),
+                "until": moment(around + AROUND),
+            },
+        )
+    ).rows
+    found = [(*one.split("\x1f"), "", "", "", "")[:4] for row in rows for one in row["seen"]]
+    return [Evaluation(*one) for one in dict.fromkeys(found)]
+
+
+def _span_events(event: Event | None) -> list[dict[str, Any]]:
+    """Span events as they were kept with their span: name, offset_ms, attributes."""
+    text = dict(event.attributes).get("span.events", "") if event else ""
+    try:
+        found = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _shown(row: Row, here: dict[str, str], opened: list[str], wanted: str) -> Shown:
+    pairs = [(name, value) for name, value in here.items() if value]
+    pairs += [("open", key) for key in opened]
+    width = max(1000 * row.width, 2)
+    return Shown(
+        row=row,
+        x=round(min(1000 * row.start, 998), 1),
+        width=round(width, 1),
+        own=tuple((round(1000 * a, 1), round(max(1000 * b, 1.5), 1)) for a, b in row.own)
+        if row.alike == 1
+        else ((round(1000 * row.start, 1), round(width, 1)),),
+        indent=row.depth * 14,
+        address=urlencode([*pairs, ("span", row.span.id)]),
+        open_address=urlencode([*pairs, ("open", row.key)]) if row.key else "",
+        current=row.span.id == wanted and row.alike == 1,
+    )
+
+
+__all__ = ["Waterfall", "show_trace", "spans_of"]

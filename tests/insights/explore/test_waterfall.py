@@ -1,0 +1,124 @@
+"""Waterfalls: trees from whatever arrived, own time, folds, gaps; and the page of a trace."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from insights.explore.waterfall import FOLD_FROM, MOST_ROWS, Span, waterfall
+from projects.models import Environment
+from tests.events.test_query import store
+
+BEGIN = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+
+
+def span(id: str, parent: str, start: float, took: float, **more: Any) -> Span:
+    return Span(
+        id=id,
+        parent=parent,
+        time=BEGIN + timedelta(milliseconds=start),
+        duration_ms=took,
+        **{"service": "shop", "what": id, "build": "b1", "error": False, "status": 200, **more},
+    )
+
+
+def test_a_tree_in_order_of_time_with_each_spans_own_time() -> None:
+    fall = waterfall(
+        [
+            span("c", "a", 60, 20),
+            span("a", "", 0, 100),
+            span("b", "a", 10, 30),
+            span("d", "b", 15, 5),
+        ]
+    )
+    assert [(row.span.id, row.depth) for row in fall.rows] == [
+        ("a", 0), ("b", 1), ("d", 2), ("c", 1),
+    ]  # fmt: skip
+    assert [round(row.own_ms) for row in fall.rows] == [50, 25, 5, 20]
+    assert [(round(a, 2), round(b, 2)) for a, b in fall.rows[0].own] == [
+        (0, 0.1), (0.4, 0.2), (0.8, 0.2),
+    ]  # fmt: skip
+
+
+def test_spans_whose_parent_is_missing_or_goes_in_circles_are_all_there() -> None:
+    fall = waterfall(
+        [span("a", "gone", 0, 10), span("x", "y", 1, 5), span("y", "x", 2, 5), span("s", "s", 3, 1)]
+    )
+    assert sorted(row.span.id for row in fall.rows) == ["a", "s", "x", "y"]
+    assert [row.lost for row in fall.rows if row.span.id == "a"] == [True]
+
+
+def test_alike_siblings_fold_and_open_while_errors_stay_apart() -> None:
+    spans = [span("root", "", 0, 1000)]
+    spans += [span(f"q{n}", "root", n * 10, 5, what="SELECT") for n in range(20)]
+    spans += [span(f"in{n}", f"q{n}", n * 10, 1, what="row") for n in range(20)]
+    spans += [span("bad", "root", 300, 5, what="SELECT", error=True)]
+    fall = waterfall(spans)
+    assert [(row.span.what, row.alike) for row in fall.rows] == [
+        ("root", 1), ("SELECT", 20), ("SELECT", 1),
+    ]  # fmt: skip
+    assert fall.rows[1].alike_ms == 100
+    opened = waterfall(spans, [fall.rows[1].key])
+    assert len(opened.rows) == len(spans)
+    assert len(waterfall(spans, fold=False).rows) == len(spans)
+    assert FOLD_FROM <= 20
+
+
+def test_thousands_of_spans_and_very_deep_traces_are_bounded() -> None:
+    wide = [span("root", "", 0, 10)] + [
+        span(f"s{n}", "root", n / 1000, 1, what=f"w{n}") for n in range(5000)
+    ]
+    fall = waterfall(wide)
+    assert len(fall.rows) == MOST_ROWS
+    assert fall.left_out == 5001 - MOST_ROWS
+    deep = [span(str(n), str(n - 1) if n else "", n, 1) for n in range(3000)]
+    assert waterfall(deep).spans == 3000
+
+
+def test_time_in_which_nothing_ran_is_a_gap_and_children_beyond_parents_are_told() -> None:
+    fall = waterfall([span("a", "", 0, 40), span("b", "a", 30, 30), span("c", "", 80, 20)])
+    assert [(round(x, 2), round(width, 2)) for x, width in fall.idle] == [(0.6, 0.2)]
+    assert [row.late for row in fall.rows] == [False, True, False]
+
+
+@pytest.mark.usefixtures("event_store")
+@pytest.mark.django_db
+def test_the_page_shows_the_tree_its_flags_and_one_span_whole(
+    viewer_page: Client, outsider_page: Client, environment: Environment
+) -> None:
+    trace = "ab" * 16
+    store(
+        environment,
+        [
+            {"service": "shop", "name": "GET /cart", "trace_id": trace, "span_id": "0" * 15 + "1",
+             "duration_ms": 100, "flags": {"USE_CACHING": "on"}, "build_id": "b7"},
+            {"service": "cart", "name": "read", "trace_id": trace, "span_id": "0" * 15 + "2",
+             "parent_id": "0" * 15 + "1", "duration_ms": 40, "kind": "internal",
+             "cart.items": 3, "error": True},
+        ],
+    )  # fmt: skip
+    page = f"/acme/production/traces/{trace}"
+    text = viewer_page.get(page).content.decode()
+    for part in ("USE_CACHING = on", "b7", "Where the time went", "read"):
+        assert part in text
+    text = viewer_page.get(f"{page}?span={'0' * 15}2").content.decode()
+    assert "cart.items" in text
+    assert outsider_page.get(page).status_code == 404
+    for odd in ("zz", "1" * 33, "0" * 32):
+        assert viewer_page.get(f"/acme/production/traces/{odd}").status_code == 404
+    assert viewer_page.get(f"{page}?at=2026-99-99&span=zz&open=x").status_code in (200, 404)
+
+
+def test_span_events_are_kept_short_with_their_span() -> None:
+    from events.wire.otlp import MAX_EVENT_TEXT, MAX_SPAN_EVENTS, SpanEvent, _kept_events
+    from events.wire.otlp import Span as Wire
+    from events.wire.values import Attributes
+
+    told = [SpanEvent(2_000_000, "cache.miss", Attributes(strings={"k": "x" * 5000}))] * 50
+    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, 0)
+    kept = json.loads(_kept_events(wire))
+    assert len(kept) == MAX_SPAN_EVENTS
+    assert kept[0]["offset_ms"] == 1
+    assert len(kept[0]["attributes"]["k"]) == MAX_EVENT_TEXT

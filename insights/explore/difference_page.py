@@ -74,7 +74,7 @@ def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
         "since": found.box.since.astimezone(zone).replace(tzinfo=None).isoformat(),
         "until": found.box.until.astimezone(zone).replace(tzinfo=None).isoformat(),
     }
-    rows = [_row(place, one, here.question, found) for place, one in enumerate(found.findings)]
+    rows = [finding(place, one, here.question, found) for place, one in enumerate(found.findings)]
     return {
         "different": found,
         "rows": rows,
@@ -104,7 +104,8 @@ def tests_of(one: Difference) -> tuple[tuple[str, str, str], tuple[str, str, str
     return (name, "=", one.test.value), (name, "!=", one.test.value)
 
 
-def _row(place: int, one: Difference, question: Question, found: Different) -> Row:
+def finding(place: int, one: Difference, question: Question, found: Different) -> Row:
+    """One finding with the ways on from it."""
     these, others = tests_of(one)
     asked = question.address(show=(), by=())
     sides = [("a.field", these[0]), ("a.is", these[1]), ("a.value", these[2])]

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from insights.explore import difference_page, exports, pages, trace_page
+from insights.explore import cohorts_page, difference_page, exports, pages, trace_page
 
 PLACE = "<slug:project>/<slug:environment>/"
 
 urlpatterns = [
     path(f"{PLACE}traces/<str:trace_id>", trace_page.show_trace, name="trace"),
+    path(f"{PLACE}cohorts", cohorts_page.show_cohorts, name="cohorts"),
     path(f"{PLACE}explore/difference", difference_page.show_difference, name="difference"),
     path(f"{PLACE}explore", pages.show_explore, name="explore"),
     path(f"{PLACE}explore/answer", pages.show_answer, name="explore-answer"),

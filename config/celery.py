@@ -22,8 +22,9 @@ app.conf.update(
     timezone="UTC",
     beat_schedule={
         "flags.plans": {"task": "flags.tasks.materialise_due", "schedule": 1.0},
+        "events.exposures": {"task": "events.tasks.tie_exposures", "schedule": 5.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["insights", "flags"])
+app.autodiscover_tasks(["events", "flags", "insights"])

@@ -141,10 +141,12 @@ INGEST_MAX_BODY_BYTES = env.integer("INGEST_MAX_BODY_BYTES", 16 * 1024**2, minim
 INGEST_MAX_UNPACKED_BYTES = env.integer("INGEST_MAX_UNPACKED_BYTES", 64 * 1024**2, minimum=1024)
 INGEST_MAX_ATTRIBUTES = env.integer("INGEST_MAX_ATTRIBUTES", 2000, minimum=1)
 INGEST_MAX_VALUE_BYTES = env.integer("INGEST_MAX_VALUE_BYTES", 64 * 1024, minimum=16)
+INGEST_MAX_EVENTS_PER_MINUTE = env.integer("INGEST_MAX_EVENTS_PER_MINUTE", 0)
+INGEST_MAX_FIELDS = env.integer("INGEST_MAX_FIELDS", 5000, minimum=1)
 INGEST_MAX_AGE_DAYS = env.integer("INGEST_MAX_AGE_DAYS", 30, minimum=1)
 INGEST_MAX_AHEAD_MINUTES = env.integer("INGEST_MAX_AHEAD_MINUTES", 60, minimum=1)
 # What is in the intake's hands at once, in each process.
-INGEST_MAX_REQUESTS = env.integer("INGEST_MAX_REQUESTS", 8, minimum=1)
+INGEST_MAX_DECODING = env.integer("INGEST_MAX_DECODING", 8, minimum=1)
 INGEST_MAX_BYTES_AT_ONCE = env.integer("INGEST_MAX_BYTES_AT_ONCE", 128 * 1024**2, minimum=1024**2)
 # Django must not cut a body short of our own limit, whose error is clearer.
 DATA_UPLOAD_MAX_MEMORY_SIZE = INGEST_MAX_BODY_BYTES + 1024

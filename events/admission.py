@@ -1,13 +1,12 @@
-"""How much may be in the intake's hands at once: requests, and bytes they unpack to.
+"""How much may be in the intake's hands at once: bytes, and requests that are being decoded.
 
 Decoding takes several times a body's size. With a bound on both, memory stays flat whatever is
-sent at once, and pages keep threads to be answered by. Who finds no room within half a second is
-told to come again.
+sent at once. Who finds no room within half a second is told to come again. What waits for the
+store holds its bytes only: small inserts go together, so many may wait at once.
 """
 
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -22,32 +21,41 @@ class Busy(Exception):
 
 
 _changed = threading.Condition()
-_requests = 0
 _bytes = 0
+_decoding = 0
 
 
 @contextmanager
 def admitted(size: int, *, packed: bool) -> Iterator[None]:
     """Room for one body. One that is larger than all the room is let in alone. Raises Busy."""
-    global _requests, _bytes
+    global _bytes
     need = min(size * EXPANSION, settings.INGEST_MAX_UNPACKED_BYTES) if packed else size
-    until = time.monotonic() + WAIT_S
     with _changed:
-        while not _room(need):
-            if not _changed.wait(until - time.monotonic()) and not _room(need):
-                raise Busy
-        _requests += 1
+        _await(lambda: _bytes == 0 or _bytes + need <= settings.INGEST_MAX_BYTES_AT_ONCE)
         _bytes += need
     try:
         yield
     finally:
         with _changed:
-            _requests -= 1
             _bytes -= need
             _changed.notify_all()
 
 
-def _room(need: int) -> bool:
-    if _requests >= settings.INGEST_MAX_REQUESTS:
-        return False
-    return _bytes == 0 or _bytes + need <= settings.INGEST_MAX_BYTES_AT_ONCE
+@contextmanager
+def decoding() -> Iterator[None]:
+    """A turn to unpack and decode. Raises Busy."""
+    global _decoding
+    with _changed:
+        _await(lambda: _decoding < settings.INGEST_MAX_DECODING)
+        _decoding += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _decoding -= 1
+            _changed.notify_all()
+
+
+def _await(room: Callable[[], bool]) -> None:
+    if not _changed.wait_for(room, WAIT_S):
+        raise Busy

@@ -22,8 +22,6 @@ FIRST_MAP = Event._fields.index("strings")
 COLUMNS = ("environment", "service", "field", "type", "last_seen", "sample")
 MAX_NAME = 500
 MAX_SAMPLE = 200
-# A service with more names than this sends ids as names: they are stored, not offered.
-MAX_A_SERVICE = 5000
 MAX_KNOWN = 200_000
 
 
@@ -64,15 +62,19 @@ def _remove(name: str, group: list[Event], place: int, notes: Notes) -> None:
             notes.add("value", "unusable_name", repr(name[:60]))
 
 
-def register(environment_id: int, seen: list[Seen]) -> None:
-    """Writes new fields. The events are stored already, so a failure is only logged."""
+def register(environment_id: int, seen: list[Seen], notes: Notes, most: int) -> None:
+    """Writes new fields, up to `most` of a service, type and day: one that has more sends ids as
+    names. The events are stored already, so a failure is only logged."""
     rows: list[Seen] = []
     with _lock:
         if sum(map(len, _known.values())) > MAX_KNOWN:
             _known.clear()
         for one in seen:
             known = _known.get((environment_id, one.service, one.type, one.day), set())
-            if one.field not in known and len(known) < MAX_A_SERVICE:
+            if len(known) >= most:
+                example = f"{one.service}: {one.field[:60]}, more than {most} (INGEST_MAX_FIELDS)"
+                notes.add("value", "field_not_offered", example)
+            elif one.field not in known:
                 rows.append(one)
     if not rows:
         return
@@ -123,3 +125,33 @@ def listed(environment_id: int, service: str = "") -> dict[str, set[str]]:
         )
     )
     return {row["field"]: set(row["types"]) for row in result.rows}
+
+
+class Field(NamedTuple):
+    """One attribute as the Data page lists it."""
+
+    name: str
+    types: list[str]
+    services: list[str]
+    sample: str
+    last_seen: date
+
+
+def seen_fields(environment_id: int, text: str, limit: int) -> tuple[list[Field], int]:
+    """(attributes whose name holds the text, how many there are). Raises StoreUnavailable."""
+    result = run(
+        Statement(
+            "SELECT field, arraySort(groupUniqArray(type)) AS types, "
+            "arraySort(groupUniqArray(service)) AS services, anyLast(sample) AS sample, "
+            "max(last_seen) AS last, count() OVER () AS found FROM fields "
+            "WHERE environment = {environment:UInt32} "
+            "AND positionCaseInsensitive(field, {text:String}) > 0 "
+            "GROUP BY field ORDER BY field LIMIT {limit:UInt32}",
+            {"environment": environment_id, "text": text, "limit": limit},
+        )
+    )
+    rows = [
+        Field(row["field"], row["types"], row["services"], row["sample"], row["last"])
+        for row in result.rows
+    ]
+    return rows, int(result.rows[0]["found"]) if result.rows else 0

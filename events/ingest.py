@@ -14,6 +14,7 @@ from django.conf import settings
 
 from events import fields, refusals
 from events.event import Decoded, Event, Exposure, Notes, Rejected
+from events.limits import Limits
 from events.store import space
 from events.store.insert import Together, insert, mark
 from events.wire.exposures import SEPARATOR
@@ -49,6 +50,7 @@ def accept(
     environment_id: int,
     decoded: Decoded,
     *,
+    limits: Limits,
     token: str,
     now: datetime,
     size: int = 0,
@@ -63,7 +65,7 @@ def accept(
     oldest_us = now_us - settings.INGEST_MAX_AGE_DAYS * 24 * HOUR_US
     newest_us = now_us + settings.INGEST_MAX_AHEAD_MINUTES * 60_000_000
     rejected = list(decoded.rejected)
-    events = _within_limits(decoded, oldest_us, newest_us, rejected)
+    events = _within_limits(decoded, limits, oldest_us, newest_us, rejected)
     new_fields = fields.unseen(environment_id, events, decoded.notes, now.date())
     exposures = _timely(decoded, oldest_us, newest_us)
     kept = _store_exposures(environment_id, exposures, decoded.notes, token)
@@ -86,7 +88,7 @@ def accept(
         token=token,
         together=_together([event.time_us for event in events], marked=True),
     )
-    fields.register(environment_id, new_fields)
+    fields.register(environment_id, new_fields, decoded.notes, limits.fields)
     refusals.arrived(
         environment_id, events, kept, form=decoded.form, client=client, size=size, now=now
     )
@@ -101,10 +103,10 @@ def _together(times_us: list[int], *, marked: bool) -> Together | None:
 
 
 def _within_limits(
-    decoded: Decoded, oldest_us: int, newest_us: int, rejected: list[Rejected]
+    decoded: Decoded, limits: Limits, oldest_us: int, newest_us: int, rejected: list[Rejected]
 ) -> list[Event]:
     notes = decoded.notes
-    widest, largest = settings.INGEST_MAX_ATTRIBUTES, settings.INGEST_MAX_VALUE_BYTES
+    widest, largest = limits.attributes, limits.value_bytes
     # Of characters that take up to four bytes, a text this short needs no counting.
     surely_fits = largest // 4
     kept: list[Event] = []

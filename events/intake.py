@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
-from events import refusals
-from events.admission import Busy, admitted
+from events import limits, refusals
+from events.admission import Busy, admitted, decoding
 from events.event import Decoded, DecodeError, Notes
 from events.ingest import Accepted, accept, token_of
+from events.limits import TooFast
 from events.store.client import RETRY_AFTER_S, StoreUnavailable
 from events.store.space import StoreFull
 from events.wire.body import BodyError, checked_length, unpacked
@@ -28,11 +28,14 @@ UNAVAILABLE = "The event store can't take events now. Send them again."
 class Problem(Exception):
     """Why a request was not taken, and with which status."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after_s: int = RETRY_AFTER_S
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after_s = retry_after_s
 
 
 # Reads a body; the seed makes the ids that items lack, the same when the body is sent again.
@@ -50,15 +53,21 @@ def stored(request: HttpRequest, form: str, decode: Decode, *, told: str = "") -
     assert holder.environment_id is not None  # noqa: S101  # ingest keys belong to one
     environment_id = holder.environment_id
     now = datetime.now(UTC)
+    allowed = limits.of(holder.key_id)
     try:
-        packed = _body(request)
+        limits.spend(holder.key_id, 0, allowed.events_per_minute)
+        packed = _body(request, allowed.body_bytes)
         encoding = request.headers.get("Content-Encoding", "")
         with admitted(len(packed), packed=bool(encoding)):
-            body = unpacked(packed, encoding, settings.INGEST_MAX_UNPACKED_BYTES)
-            token = token_of(environment_id, request.path + told, body)
+            with decoding():
+                body = unpacked(packed, encoding, allowed.unpacked_bytes)
+                token = token_of(environment_id, request.path + told, body)
+                decoded = decode(body, sha256(token.encode()).digest())
+            limits.spend(holder.key_id, len(decoded.events), allowed.events_per_minute)
             return accept(
                 environment_id,
-                decode(body, sha256(token.encode()).digest()),
+                decoded,
+                limits=allowed,
                 token=token,
                 now=now,
                 size=len(packed),
@@ -68,6 +77,8 @@ def stored(request: HttpRequest, form: str, decode: Decode, *, told: str = "") -
         problem = Problem(error.status, error.reason, str(error))
     except DecodeError as error:
         problem = Problem(400, "body_unreadable", str(error))
+    except TooFast as error:
+        problem = Problem(429, "too_fast", str(error), retry_after_s=error.retry_after_s)
     except StoreFull as error:
         problem = Problem(503, "store_full", str(error))
     except StoreUnavailable:
@@ -104,8 +115,7 @@ def key_holder(request: HttpRequest) -> KeyHolder:
     return holder
 
 
-def _body(request: HttpRequest) -> bytes:
-    limit = settings.INGEST_MAX_BODY_BYTES
+def _body(request: HttpRequest, limit: int) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
     chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
     expected = int(length) if length.isdigit() else 0
@@ -126,7 +136,7 @@ def _body(request: HttpRequest) -> bytes:
 def headed(response: HttpResponse, problem: Problem) -> HttpResponse:
     """With the headers that a problem's status asks for."""
     if problem.status in (429, 503):
-        response["Retry-After"] = str(RETRY_AFTER_S)
+        response["Retry-After"] = str(problem.retry_after_s)
     elif problem.status == 405:
         response["Allow"] = "POST"
     elif problem.status == 401:

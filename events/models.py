@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from projects.models import Environment
+from projects.models import Environment, Key
 
 
 class Arrival(models.Model):
@@ -19,6 +19,7 @@ class Arrival(models.Model):
     lag_ms = models.BigIntegerField(default=0)  # sum over events of received less time
     with_user = models.BigIntegerField(default=0)
     with_build = models.BigIntegerField(default=0)
+    weight = models.FloatField(default=0)  # sum of sample rates: how many requests they stand for
 
     class Meta:
         constraints = [
@@ -53,3 +54,28 @@ class Refusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} × {self.reason} at {self.minute}"
+
+
+class KeyLimits(models.Model):
+    """What an admin allows one key, where it is not the default of the settings."""
+
+    key = models.OneToOneField(Key, models.CASCADE, related_name="+")
+    body_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    unpacked_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    attributes = models.PositiveIntegerField(null=True, blank=True)
+    value_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    events_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
+    fields = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"limits of {self.key}"
+
+
+class Tied(models.Model):
+    """Until when an environment's exposures outside traces are tied to requests (events.tied)."""
+
+    environment = models.OneToOneField(Environment, models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.environment} until {self.until}"

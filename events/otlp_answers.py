@@ -12,7 +12,7 @@ PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 ENCODINGS = {PROTOBUF: PROTOBUF, "application/protobuf": PROTOBUF, JSON: JSON}
 # google.rpc.Code for an HTTP status
-CODES = {400: 3, 401: 16, 405: 12, 413: 11, 415: 3, 503: 14}
+CODES = {400: 3, 401: 16, 405: 12, 413: 11, 415: 3, 429: 8, 503: 14}
 MAX_MESSAGE = 2000
 
 

@@ -17,6 +17,7 @@ from django.db.models import Max, Sum
 
 from events.event import Event, Exposure, Notes
 from events.models import Arrival, Refusal
+from events.reasons import Reason, told
 
 log = logging.getLogger("flipscope.events")
 
@@ -24,25 +25,26 @@ FLUSH_EVERY_S = 2.0
 MAX_WAITING = 2000  # rows; beyond it services are counted together
 MANY = "(many services)"
 
-# events, exposures, bytes, lag_ms, with_user, with_build
+# events, exposures, bytes, lag_ms, with_user, with_build, weight
 ArrivalKey = tuple[int, datetime, str, str, str]
 RefusalKey = tuple[int, datetime, str, str, str]
-_arrivals: dict[ArrivalKey, list[int]] = {}
+_arrivals: dict[ArrivalKey, list[float]] = {}
 _refusals: dict[RefusalKey, tuple[int, str]] = {}
 _lock = threading.Lock()
 _timer: threading.Timer | None = None
 
 ADD_ARRIVAL = """
 INSERT INTO events_arrival (environment_id, minute, service, form, client,
-    events, exposures, bytes, lag_ms, with_user, with_build)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    events, exposures, bytes, lag_ms, with_user, with_build, weight)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (environment_id, minute, service, form, client) DO UPDATE SET
     events = events_arrival.events + EXCLUDED.events,
     exposures = events_arrival.exposures + EXCLUDED.exposures,
     bytes = events_arrival.bytes + EXCLUDED.bytes,
     lag_ms = events_arrival.lag_ms + EXCLUDED.lag_ms,
     with_user = events_arrival.with_user + EXCLUDED.with_user,
-    with_build = events_arrival.with_build + EXCLUDED.with_build
+    with_build = events_arrival.with_build + EXCLUDED.with_build,
+    weight = events_arrival.weight + EXCLUDED.weight
 """
 ADD_REFUSAL = """
 INSERT INTO events_refusal (environment_id, minute, form, reason, what, count, example)
@@ -64,13 +66,14 @@ def arrived(
 ) -> None:
     """Counts a stored batch by service."""
     now_us = int(now.timestamp() * 1_000_000)
-    counts: dict[str, list[int]] = defaultdict(lambda: [0] * 6)
+    counts: dict[str, list[float]] = defaultdict(lambda: [0] * 7)
     for event in events:
         count = counts[event.service]
         count[0] += 1
         count[3] += max(now_us - event.time_us, 0) // 1000
         count[4] += event.user_id != ""
         count[5] += event.build_id != ""
+        count[6] += event.sample_rate
     for exposure in exposures:
         counts[exposure.service][1] += 1
     total = sum(count[0] + count[1] for count in counts.values())
@@ -80,7 +83,7 @@ def arrived(
             count[2] = size * (count[0] + count[1]) // total
             name = service[:200] if len(_arrivals) < MAX_WAITING else MANY
             key = (environment_id, minute, _storable(name), form[:40], _storable(client[:200]))
-            there = _arrivals.setdefault(key, [0] * 6)
+            there = _arrivals.setdefault(key, [0] * 7)
             for place, value in enumerate(count):
                 there[place] += value
     _soon()
@@ -155,6 +158,7 @@ class Service:
     lag_s: float | None
     user_share: float | None
     build_share: float | None
+    rate: float | None  # mean sample rate: how many requests one event stands for
     last: datetime
 
 
@@ -166,6 +170,10 @@ class Refused:
     count: int
     example: str
     last: datetime
+
+    @property
+    def told(self) -> Reason:
+        return told(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +201,7 @@ def overview(environment_id: int, since: datetime) -> Overview:
             lag=Sum("lag_ms"),
             users=Sum("with_user"),
             builds=Sum("with_build"),
+            weight=Sum("weight"),
             last=Max("minute"),
         )
         .order_by("-total", "service")
@@ -229,5 +238,6 @@ def _service(row: Mapping[str, Any]) -> Service:
         row["lag"] / events / 1000 if events else None,
         row["users"] / events if events else None,
         row["builds"] / events if events else None,
+        row["weight"] / events if events and row["weight"] >= events else None,
         row["last"],
     )

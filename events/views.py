@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from events import otlp_answers
 from events.cors import from_browsers_too
 from events.event import Decoded
-from events.intake import Problem, headed, stored
-from events.wire import otlp_json, otlp_protobuf, plain
+from events.ingest import Accepted
+from events.intake import Decode, Problem, headed, stored
+from events.wire import exposures_json, otlp_json, otlp_protobuf, plain
 
 
 def _otlp(
@@ -44,21 +45,43 @@ def logs(request: HttpRequest) -> HttpResponse:
     return _otlp(request, "logs", otlp_protobuf.logs, otlp_json.logs)
 
 
-@from_browsers_too
-def events(request: HttpRequest) -> HttpResponse:
-    now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
-
-    def decode(body: bytes, seed: bytes) -> Decoded:
-        return plain.decode(body, now_us=now_us, seed=seed)
-
+def _json(
+    request: HttpRequest, form: str, decode: Decode, taken: Callable[[Accepted], int]
+) -> HttpResponse:
     try:
-        accepted = stored(request, "events, json", decode)
+        accepted = stored(request, form, decode)
     except Problem as problem:
         error = {"code": problem.code, "message": problem.message}
         return headed(JsonResponse({"error": error}, status=problem.status), problem)
     rejected = sorted(accepted.rejected, key=lambda one: one.index)
     answer = {
-        "accepted": accepted.events,
+        "accepted": taken(accepted),
         "rejected": [{"index": one.index, "error": one.error} for one in rejected],
     }
     return HttpResponse(orjson.dumps(answer), content_type="application/json")
+
+
+def _now_us() -> int:
+    return int(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+@from_browsers_too
+def events(request: HttpRequest) -> HttpResponse:
+    now_us = _now_us()
+    return _json(
+        request,
+        "events, json",
+        lambda body, seed: plain.decode(body, now_us=now_us, seed=seed),
+        lambda accepted: accepted.events,
+    )
+
+
+@from_browsers_too
+def exposures(request: HttpRequest) -> HttpResponse:
+    now_us = _now_us()
+    return _json(
+        request,
+        "exposures, json",
+        lambda body, _seed: exposures_json.decode(body, now_us=now_us),
+        lambda accepted: accepted.exposures,
+    )

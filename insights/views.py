@@ -13,6 +13,7 @@ from events.refusals import overview as data_overview
 from insights import requests_page
 from insights.change_page import change_page
 from insights.changes import told
+from insights.data_page import fields_of
 from insights.flag_pages import flag_page, flag_rows
 from insights.overview import overview
 from insights.tallies import counted, tally
@@ -196,4 +197,5 @@ def show_data(request: HttpRequest, project: str, environment: str) -> HttpRespo
     access = environment_for(request, project, environment)
     since = timezone.now() - timedelta(hours=24)
     context = _context(access, "data", overview=data_overview(access.environment.id, since))
+    context["fields"] = fields_of(access.environment.id, request.GET.get("fields", ""))
     return page(request, "insights/data.html", context, fragment="insights/_data.html")

@@ -15,7 +15,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 APPLICATION = "config.wsgi:application"
-THREADS = 16
+THREADS = 32  # most of them wait: for the store, or for an insert that others share
 WATCH_S = 0.1
 STOP_S = 5
 

@@ -123,6 +123,13 @@ ALTER TABLE events
 """
 
 
+# When an exposure outside any trace came in: what is tied since then (events.tied).
+UNIT_RECEIVED = """
+ALTER TABLE unit_exposures ADD COLUMN IF NOT EXISTS
+    received DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta, ZSTD(1))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     number: int
@@ -137,6 +144,7 @@ VERSIONS = (
     Version(4, "placeless", PLACELESS),
     Version(5, "fields", FIELDS),
     Version(6, "batch", BATCH),
+    Version(7, "unit_received", UNIT_RECEIVED),
 )
 
 

@@ -26,7 +26,7 @@ OWN = frozenset(
 )
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     """One item can't be an event; the message begins with the field."""
 
 
@@ -36,19 +36,19 @@ def decode(body: bytes, *, now_us: int, seed: bytes) -> Decoded:
     Raises DecodeError when nothing can be read.
     """
     decoded = Decoded("events, json")
-    items = _items(body, decoded)
-    if not items and not decoded.rejected:
+    found = items(body, decoded)
+    if not found and not decoded.rejected:
         raise DecodeError("The body holds no events.")
-    for place, item in items:
+    for place, item in found:
         try:
             _add(item, place, decoded, now_us, seed)
-        except (_Wrong, RecursionError) as wrong:
+        except (Wrong, RecursionError) as wrong:
             decoded.rejected.append(Rejected(place, str(wrong)))
             decoded.notes.add("event", "malformed", wrong)
     return decoded
 
 
-def _items(body: bytes, decoded: Decoded) -> list[tuple[int, Any]]:
+def items(body: bytes, decoded: Decoded) -> list[tuple[int, Any]]:
     start = body.lstrip()[:1]
     if start == b"[":
         value, _ = parsed(body, decoded.notes)
@@ -77,7 +77,7 @@ def _items(body: bytes, decoded: Decoded) -> list[tuple[int, Any]]:
 
 def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> None:
     if type(item) is not dict:
-        raise _Wrong("the item is not an object")
+        raise Wrong("the item is not an object")
     attributes = Attributes()
     for name, value in item.items():
         if name in OWN or value is None:
@@ -86,13 +86,13 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
             put(attributes, name, value, decoded.notes)
         else:
             decoded.notes.add("value", "empty_name", value)
-    time_us = _time(item.get("time"), now_us)
+    at_us = time_us(item.get("time"), now_us)
     service = _text(item, "service") or attributes.take(NAMES["service"])
     if not service:
-        raise _Wrong("service: must be given")
+        raise Wrong("service: must be given")
     kind = _text(item, "kind") or "server"
     if kind not in KINDS:
-        raise _Wrong(f"kind: must be one of {', '.join(KINDS)}")
+        raise Wrong(f"kind: must be one of {', '.join(KINDS)}")
     known = _text(item, "trace_id") or attributes.take(NAMES["trace"])
     trace = ids.number(known, TRACE) if known else ids.own(seed, place, TRACE)
     span_id = _text(item, "span_id") or attributes.take(NAMES["span"])
@@ -102,13 +102,13 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
     status_code = _status(item.get("status_code")) or http_status(attributes)
     failed = item.get("error")
     if failed is not None and type(failed) is not bool:
-        raise _Wrong("error: must be true or false")
+        raise Wrong("error: must be true or false")
     own_rate = _number(item, "sample_rate")
     notes = decoded.notes
-    seen = _flags(item.get("flags"), time_us, trace, service, user_id)
-    seen += exposures.plain(attributes, time_us=time_us, trace=trace, service=service, unit=user_id)
+    seen = _flags(item.get("flags"), at_us, trace, service, user_id)
+    seen += exposures.plain(attributes, time_us=at_us, trace=trace, service=service, unit=user_id)
     event = Event(
-        time_us,
+        at_us,
         service,
         _text(item, "name") or route or "event",
         kind,
@@ -136,18 +136,18 @@ def _flags(value: Any, time_us: int, trace: int, service: str, unit: str) -> lis
     if value is None:
         return []
     if type(value) is not dict:
-        raise _Wrong("flags: must be an object of flag to variant")
+        raise Wrong("flags: must be an object of flag to variant")
     found = []
     for name, inner in value.items():
         flag = exposures.clean(name)
         if not flag:
-            raise _Wrong("flags: a flag's name is empty")
+            raise Wrong("flags: a flag's name is empty")
         more = inner if type(inner) is dict else {"variant": inner}
         parts = []
         for part in ("variant", "reason", "version"):
             told = more.get(part)
             if type(told) in (dict, list):
-                raise _Wrong(f"flags.{flag[:100]}: the {part} must be text")
+                raise Wrong(f"flags.{flag[:100]}: the {part} must be text")
             parts.append("" if told is None else exposures.variant_text(told))
         variant, reason, version = parts
         found.append(
@@ -164,7 +164,7 @@ def _text(item: dict[str, Any], name: str) -> str:
         return value.strip()
     if type(value) is int:
         return str(value)
-    raise _Wrong(f"{name}: must be text")
+    raise Wrong(f"{name}: must be text")
 
 
 def _number(item: dict[str, Any], name: str) -> float | None:
@@ -172,7 +172,7 @@ def _number(item: dict[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if type(value) not in (int, float) or not 0 <= value < 1e300 or not math.isfinite(value):
-        raise _Wrong(f"{name}: must be a number, 0 or more")
+        raise Wrong(f"{name}: must be a number, 0 or more")
     return float(value)
 
 
@@ -182,11 +182,11 @@ def _status(value: Any) -> int:
     if type(value) is str and len(value) == 3 and value.isascii() and value.isdigit():
         value = int(value)
     if type(value) is not int or not (value == 0 or 100 <= value <= 999):
-        raise _Wrong("status_code: must be a whole number from 100 to 999")
+        raise Wrong("status_code: must be a whole number from 100 to 999")
     return value
 
 
-def _time(value: Any, now_us: int) -> int:
+def time_us(value: Any, now_us: int) -> int:
     """Microseconds: RFC 3339, or a Unix time in s, ms, µs or ns, told by its size."""
     if value is None:
         return now_us
@@ -194,12 +194,12 @@ def _time(value: Any, now_us: int) -> int:
         try:
             at = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise _Wrong(f"time: {value[:60]!r} is not a time as RFC 3339 writes it") from None
+            raise Wrong(f"time: {value[:60]!r} is not a time as RFC 3339 writes it") from None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         since = at - EPOCH
         return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if type(value) not in (int, float) or not 0 < value < 1e20:
-        raise _Wrong("time: must be RFC 3339 text or a Unix time")
+        raise Wrong("time: must be RFC 3339 text or a Unix time")
     for limit, per_second in ((1e11, 1), (1e14, 1_000), (1e17, 1_000_000)):
         if value < limit:
             micros: int = round(value * (1_000_000 // per_second))

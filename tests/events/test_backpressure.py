@@ -88,7 +88,7 @@ def test_a_disk_nearly_full_is_refused_with_the_reason_and_pages_go_on(
 
 
 def test_room_is_bounded_and_given_back(settings: Any) -> None:
-    settings.INGEST_MAX_REQUESTS = 2
+    settings.INGEST_MAX_DECODING = 1
     settings.INGEST_MAX_BYTES_AT_ONCE = 1000
     with admission.admitted(5000, packed=False):  # larger than all the room: alone
         began = time.monotonic()
@@ -96,13 +96,15 @@ def test_room_is_bounded_and_given_back(settings: Any) -> None:
             pass
         assert 0.4 < time.monotonic() - began < 1
     with (
-        admission.admitted(10, packed=True),
-        admission.admitted(10, packed=False),
+        admission.admitted(45, packed=True),  # taken for twenty times as much
+        admission.admitted(90, packed=False),
         pytest.raises(admission.Busy),
-        admission.admitted(1, packed=False),
+        admission.admitted(20, packed=False),
     ):
         pass
-    with admission.admitted(1000, packed=False):
+    with admission.decoding(), pytest.raises(admission.Busy), admission.decoding():
+        pass
+    with admission.admitted(1000, packed=False), admission.decoding():
         pass
 
 

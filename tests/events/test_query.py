@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from events.ingest import accept
+from events.limits import defaults
 from events.query.answer import answer
 from events.query.spec import OPERATIONS, PERCENTILES, QueryError
 from events.wire import plain
@@ -53,7 +54,8 @@ def store(environment: Environment, made: list[Item]) -> None:
         orjson.dumps(made), now_us=int(now.timestamp() * 1e6), seed=str(environment.id).encode()
     )
     assert not decoded.rejected
-    accept(environment.id, decoded, token=f"{environment.id} {time.time_ns()}", now=now)
+    token = f"{environment.id} {time.time_ns()}"
+    accept(environment.id, decoded, limits=defaults(), token=token, now=now)
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Path, Query, Router, Schema
 
-from insights import asked
+from insights import asked, gates, report_pages
 from insights.changes import change_json, told
 from insights.models import Watch
 from projects.access import api_environment
@@ -70,6 +71,51 @@ def one_change(
     findings = [one for watch in watches for one in watch.result.get("findings", [])]
     deltas = [one for watch in watches for one in watch.result.get("deltas", [])]
     return {**change_json(told([change])[0]), "findings": findings, "deltas": deltas}
+
+
+@router.get("/changes/{change_id}/report", summary="One change as Markdown or CSV")
+def report(
+    request: HttpRequest,
+    project: Path[str],
+    environment: Path[str],
+    change_id: int,
+    format: str = "markdown",
+) -> HttpResponse:
+    place = api_environment(request, project, environment)
+    change = Change.objects.filter(environment=place, id=change_id).first()
+    if change is None:
+        raise ApiError(404, "not_found", f"There is no change {change_id} in {environment}.")
+    if format not in report_pages.FORMATS:
+        raise ApiError(
+            422, "invalid", f"format is one of {', '.join(report_pages.FORMATS)}.", "format"
+        )
+    return report_pages.report(change, format)
+
+
+class GateQuery(Schema):
+    flag: str = ""
+    build: str = ""
+    service: str = ""
+    candidate: str = ""
+    margin: float = gates.MARGIN
+
+
+@router.get("/gate", summary="May a pipeline go on? pass, fail or unknown")
+def ask_gate(
+    request: HttpRequest, project: Path[str], environment: Path[str], query: Query[GateQuery]
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment)
+    if bool(query.flag) == bool(query.build):
+        raise ApiError(422, "invalid", "Name either a flag or a build.", "flag")
+    if not 0 < query.margin <= 1:
+        raise ApiError(
+            422, "invalid", "margin is the share of harm that is tolerated: 0.02 is 2%.", "margin"
+        )
+    try:
+        found = gates.gate(place, **query.dict())
+    except gates.NothingToGate as reason:
+        raise ApiError(404, "not_found", str(reason)) from reason
+    return found.as_json(f"{settings.PUBLIC_URL}/{project}/{environment}")
 
 
 class ComparisonQuery(Schema):

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from insights import sentences
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
-from insights.deltas import LEVEL
+from insights.deltas import LEVEL, Delta
 from insights.examine import Result
 from insights.findings import Finding
 from insights.reasons import Reasons, key_of
@@ -43,7 +43,16 @@ def delta_json(one: Judged) -> dict[str, Any]:
         "reason": one.reason,
         "more_seconds": list(one.more_s) if one.more_s else None,
         "log_e_value": _finite(delta.log_e),
+        "harm_excluded": _harm_json(delta),
     }
+
+
+def _harm_json(delta: Delta) -> float | None:
+    """How much higher it is at most (95%, one-sided): a ratio, and a difference for rates."""
+    bound = delta.harm_excluded
+    if not math.isfinite(bound) or bound > 20:
+        return None
+    return bound if delta.is_rate else math.exp(bound)
 
 
 def finding_json(
@@ -64,17 +73,22 @@ def finding_json(
     }
 
 
-def told(result: Result, findings: list[dict[str, Any]]) -> tuple[str, str]:
+def told(result: Result, kept: dict[str, Any]) -> tuple[str, str]:
     """Verdict and headline of a look: its best finding that no other change explains.
 
-    Where all of them are explained by others, this change did nothing that is known.
+    Where all of them are explained by others, this change did nothing that is known. `kept` is the
+    look as `result_json` wrote it.
     """
+    findings = kept["findings"]
     own = [one for one in findings if not (one["reasons"] or {}).get("is_explained")]
     if own:
         return own[0]["verdict"], own[0]["sentence"]
     if findings:
         return "unknown", f"Another change explains it: {findings[0]['sentence']}"
-    return result.verdict, result.headline
+    verdict, headline = result.verdict, result.headline
+    if verdict == "unknown" and (excluded := sentences.harm_excluded(kept["deltas"])):
+        headline += f"; {excluded}"
+    return verdict, headline
 
 
 def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str = "") -> str:

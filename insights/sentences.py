@@ -3,12 +3,16 @@
 Numbers come from `web.words`, so that one number is never rounded two ways on a page.
 """
 
+from typing import Any
+
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.deltas import Delta
 from insights.findings import Finding
 from insights.verdicts import Judged
 from web import words
 
+MOST_TOLD = 1.5  # bounds on harm beyond these say nothing worth reading
+MOST_TOLD_POINTS = 0.05
 TIMES_FROM = 2.0  # from ×2 on "3.0× slower", below "38% slower"
 QUANTILE_NAMES = {"latency_p95": "p95", "latency_p99": "p99"}
 MEASURES = {
@@ -187,3 +191,20 @@ def not_known(judged: list[Judged]) -> str:
     if high is None or high > 30 * 86400:
         return f"Not known yet; {words.about_range(max(low, 60), None)} to go"
     return f"Not known yet; about {words.about_range(max(low, 60), max(high, 60))} to go"
+
+
+def harm_excluded(deltas: list[dict[str, Any]]) -> str:
+    """How much worse everything can be at most: "p95 more than 12% higher is excluded"."""
+    parts = []
+    for one in deltas:
+        bound = one.get("harm_excluded")
+        if bound is None or set(one["scope"]) - {"service"}:
+            continue
+        if one["measure"] in ("latency_p50", "latency_p95") and bound < MOST_TOLD:
+            by = words.percent(max(bound - 1, 0.0))
+            parts.append(f"{measure(one['measure'])} more than {by} higher")
+        elif one["measure"] == "error_rate" and bound < MOST_TOLD_POINTS:
+            parts.append(f"more than {words.points(max(bound, 0.0))} of extra failures")
+    if not parts:
+        return ""
+    return f"{words.joined(parts)} {'is' if len(parts) == 1 else 'are'} excluded"

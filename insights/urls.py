@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from insights import views
+from insights import report_pages, views
 from projects.views import with_slash
 
 PLACE = "<slug:project>/<slug:environment>/"
@@ -12,6 +12,7 @@ urlpatterns = [
     path(PLACE, views.show_overview, name="overview"),
     path(PLACE.removesuffix("/"), with_slash),
     path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),
+    path(f"{PLACE}changes/<int:change_id>.<slug:ending>", report_pages.show_report, name="report"),
     path(f"{PLACE}timeline", views.show_timeline, name="timeline"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),
     path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),

@@ -289,7 +289,7 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     seen_before = _events(watch)
     found = reasons(result, watch.result.get("findings", []))
     watch.result = result_json(result, base, found)
-    watch.verdict, watch.headline = told(result, watch.result["findings"])
+    watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence
     watch.findings_count = len(result.findings)
     if watch.decided_at is None and watch.verdict in ("worse", "better"):

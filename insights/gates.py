@@ -1,0 +1,139 @@
+"""May a pipeline go on? The verdict on one flag or build, as pass, fail or not known yet.
+
+It passes where the comparison says better or no meaningful difference, or where being worse by
+more than a margin is already excluded; it fails on the first finding that is worse and that no
+other change explains. It reads what the watches found: asking often costs nothing and, as looks are
+always valid, changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from insights import sentences
+from insights.models import Watch
+from projects.models import Environment
+
+Outcome = Literal["pass", "fail", "unknown"]
+GUARDED = ("latency_p50", "latency_p95", "error_rate")
+MARGIN = 0.05
+ERROR_MARGIN = 0.005
+
+
+class NothingToGate(Exception):
+    """There is no comparison of this flag or build; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The answer, its sentence, and the watches it rests on."""
+
+    outcome: Outcome
+    sentence: str
+    watches: tuple[Watch, ...] = ()
+    margin: float = MARGIN
+    findings: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self, base: str) -> dict[str, Any]:
+        """`value` is 1, 0 or −1 for tools that want a number."""
+        newest = max((w.looked_at for w in self.watches if w.looked_at), default=None)
+        return {
+            "verdict": self.outcome,
+            "value": {"pass": 1, "fail": 0, "unknown": -1}[self.outcome],
+            "sentence": self.sentence,
+            "margin": self.margin,
+            "findings": self.findings,
+            "looked_at": newest.isoformat() if newest else None,
+            "url": _address(self.watches, base),
+        }
+
+
+def gate(
+    environment: Environment,
+    *,
+    flag: str = "",
+    build: str = "",
+    service: str = "",
+    candidate: str = "",
+    margin: float = MARGIN,
+) -> Gate:
+    """Of a flag's newest start, or of a build's newest deploy. Raises NothingToGate."""
+    watches = tuple(_watches(environment, flag, build, service, candidate))
+    if not watches:
+        name = f"flag {flag}" if flag else f"build {build}"
+        raise NothingToGate(
+            f"Nothing is known of {name} in {environment.slug}: no request has shown it, and no"
+            f" change of it was recorded."
+        )
+    return decided(watches, margin)
+
+
+def _watches(
+    environment: Environment, flag: str, build: str, service: str, candidate: str
+) -> Iterable[Watch]:
+    found = Watch.objects.filter(environment=environment).select_related("change")
+    if flag:
+        found = found.filter(subject=Watch.Subject.FLAG, flag=flag)
+        newest = found.order_by("-started_at").first()
+        if newest is None:
+            return []
+        found = found.filter(started_at=newest.started_at)
+        return found.filter(candidate=candidate) if candidate else found
+    found = found.filter(subject=Watch.Subject.BUILD, candidate=build)
+    if service:
+        found = found.filter(service=service)
+    newest_of: dict[str, Watch] = {}
+    for watch in found.order_by("started_at"):
+        newest_of[watch.service] = watch
+    return newest_of.values()
+
+
+def decided(watches: Iterable[Watch], margin: float = MARGIN) -> Gate:
+    """All must pass; one that is worse fails the gate."""
+    watches = tuple(watches)
+    worse = [
+        one
+        for watch in watches
+        for one in watch.result.get("findings", [])
+        if one["verdict"] == "worse" and not (one.get("reasons") or {}).get("is_explained")
+    ]
+    if worse:
+        return Gate("fail", worse[0]["sentence"], watches, margin, worse)
+    waiting = [watch for watch in watches if not _passes(watch, margin)]
+    if waiting:
+        first = waiting[0]
+        text = first.headline if first.looks else "The first look is on its way"
+        if excluded := sentences.harm_excluded(first.result.get("deltas", [])):
+            text += f"; {excluded}"
+        return Gate("unknown", text, watches, margin)
+    told = watches[0]
+    text = told.headline
+    if told.verdict == Watch.Verdict.UNKNOWN:
+        text = f"Worse by more than {margin:.0%} is excluded" + (
+            f": {excluded}" if (excluded := sentences.harm_excluded(told.result["deltas"])) else ""
+        )
+    return Gate("pass", text, watches, margin)
+
+
+def _passes(watch: Watch, margin: float) -> bool:
+    return watch.verdict in ("no_difference", "better") or guarded(watch.result, margin)
+
+
+def guarded(result: dict[str, Any], margin: float) -> bool:
+    """Whether harm beyond the margin is excluded for latency and failures of everything."""
+    bounds = {
+        one["measure"]: one.get("harm_excluded")
+        for one in result.get("deltas", [])
+        if not set(one["scope"]) - {"service"}
+    }
+    if any(bounds.get(measure) is None for measure in GUARDED):
+        return False
+    limits = {"error_rate": ERROR_MARGIN}
+    return all(bounds[measure] <= limits.get(measure, 1 + margin) for measure in GUARDED)
+
+
+def _address(watches: tuple[Watch, ...], base: str) -> str:
+    changed = next((watch.change_id for watch in watches if watch.change_id), None)
+    if changed:
+        return f"{base}/changes/{changed}"
+    return f"{base}/flags/{watches[0].flag}" if watches and watches[0].flag else base

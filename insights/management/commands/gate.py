@@ -1,0 +1,79 @@
+"""manage.py gate: a pipeline's question, answered by its exit code."""
+
+import re
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from insights.gates import MARGIN, Gate, NothingToGate, gate
+from projects.models import Environment
+
+EXIT_CODES = {"pass": 0, "fail": 1, "unknown": 2}
+COULD_NOT_ASK = 3
+PACE_S = 5.0
+
+
+def seconds(text: str) -> float:
+    """ "90", "90s", "30m", "2h" in seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise CommandError(f"--wait {text}: say 90s, 30m or 2h.")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+class Command(BaseCommand):
+    help = "Exits 0 if a flag or build may go on, 1 if it made something worse, 2 if not known yet."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        subject = parser.add_mutually_exclusive_group(required=True)
+        subject.add_argument("--flag", default="", help="the flag's key")
+        subject.add_argument("--build", default="", help="the build's id")
+        parser.add_argument("--service", default="", help="of the build, if several share its id")
+        parser.add_argument("--candidate", default="", help="only this variant of the flag")
+        parser.add_argument("--project", required=True)
+        parser.add_argument("--environment", default="production")
+        parser.add_argument("--wait", default="0", help="for an answer, at most: 90s, 30m, 2h")
+        parser.add_argument(
+            "--margin", type=float, default=MARGIN * 100, help="percent of harm that is tolerated"
+        )
+        parser.add_argument("--data", help="the data folder, as for `up`")
+
+    def handle(self, **given: Any) -> None:
+        place = Environment.objects.filter(
+            project__slug=given["project"], slug=given["environment"]
+        ).first()
+        if place is None:
+            self.stderr.write(f"There is no environment {given['project']}/{given['environment']}.")
+            sys.exit(COULD_NOT_ASK)
+        deadline = time.monotonic() + seconds(given["wait"])
+        while True:
+            found = self._asked(place, given)
+            wait = deadline - time.monotonic()
+            if (found is not None and found.outcome != "unknown") or wait <= 0:
+                break
+            time.sleep(min(PACE_S, wait))
+        if found is None:
+            self.stderr.write(self._why)
+            sys.exit(COULD_NOT_ASK)
+        base = f"{settings.PUBLIC_URL}/{given['project']}/{given['environment']}"
+        self.stdout.write(f"{found.outcome}: {found.sentence}.")
+        self.stdout.write(found.as_json(base)["url"])
+        sys.exit(EXIT_CODES[found.outcome])
+
+    def _asked(self, place: Environment, given: dict[str, Any]) -> Gate | None:
+        try:
+            return gate(
+                place,
+                flag=given["flag"],
+                build=given["build"],
+                service=given["service"],
+                candidate=given["candidate"],
+                margin=given["margin"] / 100,
+            )
+        except NothingToGate as reason:
+            self._why = str(reason)
+            return None

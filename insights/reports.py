@@ -1,0 +1,107 @@
+"""A change's findings where people work: Markdown for a pull request or a chat, CSV for a sheet."""
+
+import csv
+import io
+from typing import Any
+
+from insights import sentences
+from insights.models import Watch
+from releases.models import Change
+from web import words
+
+ROWS = 10
+COLUMNS = (
+    *("service", "route", "measure", "baseline_label", "candidate_label", "baseline", "candidate"),
+    *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
+    *("level", "baseline_events", "candidate_events", "baseline_units", "candidate_units"),
+    *("verdict", "evidence", "reason"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def markdown(change: Change, watches: list[Watch], address: str) -> str:
+    """Title, answer, table, and how it is known; `address` is the page's."""
+    lines = [f"## {_plain(change.title)}", ""]
+    findings = [one for watch in watches for one in watch.result.get("findings", [])]
+    if findings:
+        for one in findings[:3]:
+            verdict = words.VERDICTS[one["verdict"]]
+            lines.append(f"- **{verdict}** · {_plain(one['sentence'])}.")
+            if where := (one.get("reasons") or {}).get("where"):
+                lines.append(f"  {_plain(where['sentence'])}")
+    else:
+        told = next((watch for watch in watches if watch.looks), None)
+        lines.append(_plain(told.headline) + "." if told else "The first look is on its way.")
+    for watch in watches:
+        if deltas := watch.result.get("deltas"):
+            lines += ["", *_table(watch, deltas)]
+    notes = {watch.result["note"] for watch in watches if watch.result.get("note")}
+    lines += ["", *(f"_{_plain(note)}._" for note in sorted(notes))]
+    lines += ["", f"[All measures, pictures and requests]({address})", ""]
+    return "\n".join(lines)
+
+
+def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
+    labels = [watch.result[side]["label"] for side in ("baseline", "candidate")]
+    order = ("worse", "better", "no_difference", "unknown")
+    shown = sorted(deltas, key=lambda one: (order.index(one["verdict"]), -sum(one["events"])))
+    lines = [
+        f"| where | measure | {' | '.join(map(_plain, labels))} | change | 95% interval | |",
+        "|---|---|--:|--:|--:|---|---|",
+    ]
+    for one in shown[:ROWS]:
+        where = one["scope"].get("route") or one["scope"].get("service") or "everything"
+        cells = (
+            _plain(where),
+            sentences.measure(one["measure"]),
+            words.measured(one["baseline"], one["measure"]),
+            words.measured(one["candidate"], one["measure"]),
+            words.change(one["measure"], ratio=one["ratio"], difference=one["difference"]),
+            _interval(one),
+            words.VERDICTS[one["verdict"]],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    if len(shown) > ROWS:
+        lines.append(f"\n{words.plural(len(shown) - ROWS, 'more row')} on the page.")
+    return lines
+
+
+def _interval(one: dict[str, Any]) -> str:
+    if words.is_share(one["measure"]):
+        bounds = one["interval"]["difference"]
+        return words.points_interval(*bounds) if bounds else words.MISSING
+    bounds = one["interval"]["ratio"]
+    return words.ratio_interval(*bounds) if bounds else words.MISSING
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for mark in ("\\", "|", "*", "_", "`", "<", ">", "[", "]"):
+        text = text.replace(mark, "\\" + mark)
+    return " ".join(text.split())
+
+
+def csv_text(results: list[dict[str, Any]]) -> str:
+    """One row a delta, of each comparison's result. No cell is read as a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for result in results:
+        for one in result.get("deltas", []):
+            ratio = one["interval"]["ratio"] or (None, None)
+            difference = one["interval"]["difference"] or (None, None)
+            cells = (
+                *(one["scope"].get("service", ""), one["scope"].get("route", ""), one["measure"]),
+                *(result["baseline"]["label"], result["candidate"]["label"]),
+                *(one["baseline"], one["candidate"], one["ratio"], *ratio),
+                *(one["difference"], *difference, one["interval"]["level"]),
+                *(*one["events"], *one["units"], one["verdict"], one["evidence"], one["reason"]),
+            )
+            writer.writerow([_cell(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -76,6 +76,7 @@ def answer_of(
     now: datetime,
     ask: Ask,
     base: str,
+    prefix: str = "",
 ) -> Answered:
     """Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
     zone = environment.zone
@@ -92,6 +93,7 @@ def answer_of(
         step_s=asked.query.granularity_s or 60,
         zone=zone,
         base=base,
+        prefix=prefix,
         groups=tuple(annotations.grouped(marks, asked.since, asked.until)),
     )
     keys = [one.key for one in asked.query.calculations]

@@ -84,8 +84,8 @@ def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
 
 
 def sentence(found: Different) -> str:
-    """The first finding in words: 98% of what is inside has plan = pro, against 12%."""
-    one = found.findings[0]
+    """The strongest finding in words: 98% of what is inside has plan = pro, against 12%."""
+    one = max(found.findings, key=lambda one: one.score)
     return (
         f"{words.percent(one.inside).capitalize()} of what is inside the box has {one.said},"
         f" against {words.percent(one.outside)} of the rest."

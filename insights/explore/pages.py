@@ -15,19 +15,28 @@ from events.query.answer import answer
 from events.query.spec import QueryError
 from events.store import progress
 from events.store.read import QueryStopped, QueryTooLarge
+from insights.explore import keeping
 from insights.explore.answers import answer_of
 from insights.explore.build import form_of
 from insights.explore.place import Place, place
+from insights.explore.said import in_words
 from projects.access import Access, environment_for
 from web.pages import page
 
 VALUES = 30
+MOST_SAVED = 100
 
 
 @require_GET
 def show_explore(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     here = place(request, project, environment)
     context = here.context(form=form_of(here.question, here.now, here.access.environment.zone))
+    where, user = here.access.environment, here.access.user
+    context["saved"] = keeping.saved(where, user)[:MOST_SAVED]
+    context["boards"] = keeping.boards(where, user)[:MOST_SAVED]
+    context["comments"] = keeping.comments(where, here.question.address())
+    context["said"] = in_words(here.question)
+    keeping.remember(where, user, here.question.address(), here.now)
     inline = request.GET.get("inline") == "1"
     if inline:
         context |= _answered(here)

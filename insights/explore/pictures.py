@@ -30,6 +30,7 @@ class Frame:
     zone: tzinfo
     base: str
     groups: tuple[Group, ...] = ()
+    prefix: str = ""  # of the pictures' ids, where a page has several answers
 
     @property
     def starts(self) -> list[datetime]:
@@ -89,7 +90,7 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
         layout["margin"]["r"] = 110
     traces.append(annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"))
     return Chart(
-        id=f"picture-{place}",
+        id=f"{frame.prefix}picture-{place}",
         title=f"{units.named(name).capitalize()} over time",
         summary=_summary(answer, name, by, shown, frame),
         figure={"data": traces, "layout": layout},
@@ -246,7 +247,7 @@ def heatmap(
     layout["meta"] = {"column": field, "edges": [[low, high] for low, high in ladder]}
     total = sum(count for point in series for *_, count in point["data"][name])
     return Chart(
-        id=f"picture-{place}",
+        id=f"{frame.prefix}picture-{place}",
         title=f"{field} over time, darker where more events are",
         summary=(
             f"{words.plural(total, 'event')}; a column each {words.duration(frame.step_s)}."

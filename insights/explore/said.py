@@ -1,0 +1,25 @@
+"""A question in words, for lists: P95 of duration_ms by plan where service = shop, last hour."""
+
+from django.http import QueryDict
+
+from insights.explore import units
+from insights.explore.question import WINDOWS, Question, read
+from web import words
+
+
+def said(address: str) -> str:
+    """The question of an address, short."""
+    return in_words(read(QueryDict(address)))
+
+
+def in_words(question: Question) -> str:
+    shown = words.joined([units.named(one) for one in question.show or ("COUNT",)])
+    text = f"{shown[:1].upper()}{shown[1:]}"
+    if question.by:
+        text += f" by {words.joined(question.by)}"
+    if question.where:
+        join = " or " if question.any else " and "
+        text += f" where {join.join(one.said for one in question.where)}"
+    if question.since:
+        return f"{text}, from {question.since.replace('T', ' ')}"
+    return f"{text}, last {WINDOWS[question.window][1]}"

@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults chromium
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,8 @@ help:
 	@echo "make test     every test, browser tests included"
 	@echo "make lint     style and types only"
 	@echo "make faults   kill every process in turn while events arrive"
+	@echo "make fuzz     a million broken requests against the whole intake"
+	@echo "make faults-long  half an hour of faults under traffic of real clients"
 	@echo "make install  only .venv and the dependencies"
 
 install: .venv/installed
@@ -49,6 +51,12 @@ lint: install-dev
 
 test: lint chromium
 	$(PY) -m pytest
+
+fuzz: install-dev
+	$(PY) -m tests.events.mutations --requests 1000000
+
+faults-long: install-dev
+	$(PY) -m tests.faults.endurance --minutes 30
 
 faults: install-dev
 	$(PY) -m pytest tests/faults

@@ -4,37 +4,51 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
 from events.event import Decoded, DecodeError, Notes
 from events.wire import otlp
+from events.wire.otlp_slices import TooWide, slices
 from events.wire.values import Attributes, put
 
+MOST_ATTRIBUTES = 2000  # unless told
+OTHER_FIELDS = 1000  # of a span: ids and times, events, links
 
-def traces(body: bytes) -> Decoded:
+
+def traces(body: bytes, most_attributes: int = MOST_ATTRIBUTES) -> Decoded:
     """An ExportTraceServiceRequest. Raises DecodeError."""
     decoded = Decoded("otlp traces, protobuf")
-    message = _parsed(ExportTraceServiceRequest, body)
-    for within in message.resource_spans:
-        resource = attributes(within.resource.attributes, decoded.notes)
-        for scoped in within.scope_spans:
-            base = _source(resource, scoped.scope, decoded.notes)
-            otlp.add_spans(_spans(scoped.spans, decoded.notes), base, decoded)
+    for base, scoped in _scoped(body, ScopeSpans, decoded, most_attributes):
+        otlp.add_spans(_spans(scoped.spans, decoded.notes), base, decoded)
     return decoded
 
 
-def logs(body: bytes) -> Decoded:
+def logs(body: bytes, most_attributes: int = MOST_ATTRIBUTES) -> Decoded:
     """An ExportLogsServiceRequest. Raises DecodeError."""
     decoded = Decoded("otlp logs, protobuf")
-    message = _parsed(ExportLogsServiceRequest, body)
-    for within in message.resource_logs:
-        resource = attributes(within.resource.attributes, decoded.notes)
-        for scoped in within.scope_logs:
-            base = _source(resource, scoped.scope, decoded.notes)
-            for record in scoped.log_records:
-                otlp.add_record(_record(record, decoded.notes), base, decoded)
+    for base, scoped in _scoped(body, ScopeLogs, decoded, most_attributes):
+        for record in scoped.log_records:
+            otlp.add_record(_record(record, decoded.notes), base, decoded)
     return decoded
+
+
+def _scoped(
+    body: bytes, kind: Any, decoded: Decoded, most: int
+) -> Iterator[tuple[otlp.Source, Any]]:
+    """Each slice of the body parsed, with what its resource and scope say of it."""
+    notes, known, attributed = decoded.notes, None, Attributes()
+    for found in slices(body, most + OTHER_FIELDS):
+        if isinstance(found, TooWide):
+            example = f"more than {found.most} fields, of attributes {most} (INGEST_MAX_ATTRIBUTES)"
+            notes.add("event", "too_many_attributes", example)
+            continue
+        if found.resource != known:
+            known = found.resource
+            attributed = attributes(_parsed(Resource, known).attributes, notes)
+        scoped = _parsed(kind, found.scoped)
+        yield _source(attributed, scoped.scope, notes), scoped
 
 
 def _parsed(message: Any, body: bytes) -> Any:

@@ -118,3 +118,23 @@ def _with_base64_ids(of: Any) -> Any:
             for name, one in of.items()
         }
     return of
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """A length-delimited field of protobuf."""
+    size, length = len(data), b""
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+
+def many_empty_spans(size: int) -> bytes:
+    """A request of `size` bytes, each two of which are a span."""
+    return _field(1, _field(2, b"\x12\x00" * (size // 2)))
+
+
+def many_empty_attributes(size: int) -> bytes:
+    """A request of `size` bytes with one span, each two bytes of which are an attribute."""
+    ids = _field(1, bytes(range(16))) + _field(2, bytes(range(1, 9)))
+    return _field(1, _field(2, _field(2, ids + b"\x4a\x00" * (size // 2))))

@@ -151,7 +151,7 @@ def test_plain_events_keep_the_good_and_name_the_bad(
 
 
 BAD = [
-    (b"\x0a\xff", PROTOBUF, {}, 400, "ExportTraceServiceRequest"),
+    (b"\x0a\xff", PROTOBUF, {}, 400, "not protobuf"),
     (b"{", JSON, {}, 400, "not JSON"),
     (b'{"resourceSpans":7}', JSON, {}, 400, "resourceSpans"),
     (gzip.compress(bytes(100_000_000)), PROTOBUF, {"Content_Encoding": "gzip"}, 413, "64"),

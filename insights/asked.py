@@ -177,6 +177,7 @@ def _answer(result: Result, watch: Watch | None, base: str, *, anchored: bool) -
         "note": result.note,
         "anchored": anchored,
         "sample_ratio": sample_ratio_json(result),
+        "health": result.health.as_json() if result.health else None,
         "deltas": [{**delta_json(one), "scope": scope} for one in own],
         "findings": findings,
         "events_read": result.read_rows,

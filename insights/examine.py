@@ -1,7 +1,7 @@
 """Comparison → Result: fetch the totals, measure, judge, and put into words. One look, whole."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
 from insights.deltas import Delta, measured
 from insights.findings import Finding, findings
+from insights.health import Health, health
 from insights.parts import part
 from insights.statistics import before_after, quantiles, sample_ratio
 from insights.totals import Totals, shared_slices
@@ -51,6 +52,7 @@ class Result:
     curves: dict[Scope, Any] = field(default_factory=dict)
     read_rows: int = 0
     took_ms: float = 0.0
+    health: Health | None = None
 
     @property
     def verdict(self) -> str:
@@ -84,19 +86,25 @@ def examine(comparison: Comparison, plan: Plan | None = None) -> Result:
 
 
 def examined(comparison: Comparison, found: Totals, plan: Plan | None = None) -> Result:
-    """A look at totals that have been fetched."""
-    if isinstance(comparison.cohorts, Moment):
+    """A look at totals that have been fetched. Raises StoreUnavailable or QueryTooLarge."""
+    of = comparison.cohorts
+    if isinstance(of, Moment):
         return _before_and_after(comparison, found)
-    return _side_by_side(comparison, found, plan or Plan())
+    known = None
+    if isinstance(of, Variants):
+        known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
+    return judged_side_by_side(comparison, found, plan or Plan(), known or Health())
 
 
-def _side_by_side(comparison: Comparison, found: Totals, plan: Plan) -> Result:
+def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known: Health) -> Result:
+    """Two cohorts at the same time, with what is known of the flag's health. Asks no store."""
     units = found.units.whole
     ratio = None
     if plan.shares and found.units.are_users and found.events.shape[1] == 1:
         ratio = sample_ratio.test(units, plan.shares)
-    evidence: Evidence = "randomised" if plan.split else "concurrent"
-    note, withheld = sentences.EVIDENCE[evidence], ""
+    by_chance = plan.split or (plan.shares is None and known.by_chance)
+    evidence: Evidence = "randomised" if by_chance else "concurrent"
+    note, withheld = sentences.EVIDENCE[evidence], known.withheld(split=plan.split)
     if not isinstance(comparison.cohorts, Variants):
         note = "Concurrent: both served requests in the same minutes, which are compared"
     if ratio and ratio.mismatch:
@@ -105,6 +113,9 @@ def _side_by_side(comparison: Comparison, found: Totals, plan: Plan) -> Result:
             "The split did not come out as planned (sample-ratio mismatch), so nothing is claimed:"
             " check that every user is asked for the flag and that no variant loses requests"
         )
+    elif withheld:
+        evidence, note = "concurrent", withheld
+    note = "; ".join((note, *known.warnings()))
     if not found.units.are_users:
         note += (
             "; most requests name no user, so each trace counts as one of its own and intervals"
@@ -117,7 +128,8 @@ def _side_by_side(comparison: Comparison, found: Totals, plan: Plan) -> Result:
         elapsed_s=found.seconds[1] / found.pace,
         withheld=withheld,
     )
-    return _result(comparison, found, evidence, ratio, judged, note)
+    result = _result(comparison, found, evidence, ratio, judged, note)
+    return replace(result, health=known)
 
 
 def _before_and_after(comparison: Comparison, found: Totals) -> Result:

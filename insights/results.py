@@ -134,6 +134,7 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
         "evidence": result.evidence,
         "note": result.note,
         "sample_ratio": sample_ratio_json(result),
+        "health": result.health.as_json() if result.health else None,
         "deltas": [delta_json(one) for one in result.judged],
         "findings": [finding_json(one, comparison, base, reasons) for one in result.findings],
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],

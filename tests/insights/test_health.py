@@ -1,0 +1,63 @@
+"""Cohorts that are not what they seem: said, and where they must be, nothing is claimed."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from insights.cohorts import Comparison, Variants
+from insights.examine import Plan, examine
+from insights.health import Health, health
+from projects.models import Environment
+from tests.insights.traffic import Request, requests, send
+
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+END = START + timedelta(minutes=30)
+SPLIT = {"off": {"split": 500}, "on": {"split": 480}}
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (Health(SPLIT, 400, 1), ""),
+        (Health(SPLIT, 400, 12), "3.0% of those asked for saw two variants"),
+        (Health(SPLIT, 10, 10), ""),
+        (Health({"off": {"cached": 60, "split": 40}, "on": {"split": 100}}), "unevenly"),
+        (Health(SPLIT, placeless={"error": 200}), "16.9% of evaluations got the code's own"),
+        (Health({"off": {"default": 500}, "on": {"targeting_match": 500}}), ""),
+    ],
+    ids=["sound", "some in both", "too few to tell", "cached", "errors", "default is ordinary"],
+)
+def test_warnings_say_what_is_wrong(known: Health, said: str) -> None:
+    assert said in "; ".join(known.warnings())
+    assert bool(said) == bool(known.warnings())
+
+
+def test_only_a_split_promises_one_variant_a_unit() -> None:
+    mixed = Health(SPLIT, 400, 100)
+    assert "nothing is claimed" in mixed.withheld(split=True)
+    assert not mixed.withheld(split=False)
+
+
+def test_another_providers_split_is_chance_if_it_is_kept_to() -> None:
+    assert Health(SPLIT, 400, 1).by_chance
+    assert not Health(SPLIT, 400, 40).by_chance
+    assert not Health({"off": {"default": 500}, "on": {"split": 500}}, 400, 1).by_chance
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_mixed_bucketing_withholds_every_claim(environment: Environment, ingest_key: str) -> None:
+    def mixed(request: Request, rng: random.Random) -> None:
+        on = rng.random() < 0.5  # every request draws anew
+        request.fields["flags"]["CACHE"] = "on" if on else "off"
+        request.fields["duration_ms"] *= 4 if on else 1
+
+    send(requests(START, count=2500, change=mixed), ingest_key)
+    known = health(environment.id, "CACHE", START, END)
+    assert known.both_share > 0.5
+    comparison = Comparison(environment.id, Variants("CACHE", "off", "on"), START, END)
+    result = examine(comparison, Plan(split=True, shares=(50, 50)))
+    assert not result.findings
+    assert "two variants of one version" in result.note
+    assert examine(comparison).findings  # without a promise it is a concurrent comparison

@@ -173,6 +173,7 @@ def _one(
         place=sums["place"].astype(np.int64),
         bucket=sums["bucket"].astype(np.int64),
         code=sums["code"].astype(np.int64),
+        error=sums["error"].astype(np.bool_),
         events=sums["events"].astype(np.int64),
         sums={name: sums[name].astype(np.float64) for name in SUMS},
     )

@@ -21,7 +21,7 @@ from insights.statistics.totals import (
     compare_rates,
     share_error,
 )
-from insights.totals import QUANTILES, Array, Totals
+from insights.totals import QUANTILES, SUCCEEDED, Array, Totals
 
 LEVEL = 0.95
 HARM_LEVEL_ALPHA = 0.10  # both sides; one side of it is the 95% bound of a guard
@@ -136,6 +136,12 @@ def _mean(of: Part, mean: Estimate) -> Delta:
     if (capped.d > 0) != (mean.d > 0):
         log_e = min(log_e, 0.0)  # test and estimate disagree in sign: nothing to claim
     return _log_delta(of, "latency_mean", mean, reason, log_e)
+
+
+def of_successes(of: Part) -> Estimate | None:
+    """Mean latency of the requests that succeeded, for where failures are faster or slower."""
+    weight, value = (of.grid(of.totals.sums[name]) for name in SUCCEEDED)
+    return compare_means(Arm(weight[0], value[0]), Arm(weight[1], value[1]))
 
 
 def _quantile(
@@ -281,10 +287,10 @@ def _rate_evidence(of: Part, estimate: Estimate, hit: str) -> tuple[float, str]:
     claim from the first errors on. Where many units have one, it is averaged with the usual one.
     """
     units = of.units()
-    hits = [of.totals.units.hits.get((arm, of.place, hit), 0) for arm in (0, 1)]
+    hits = of.hits(hit)
     share = units[1] / sum(units) if sum(units) else 0.5
     parts = []
-    if of.totals.together and of.totals.events.shape[1] == 1:
+    if of.totals.together and of.totals.events.shape[1] == 1 and not of.is_remainder:
         log_exact = counts.log_e_value(hits[0], hits[1], share)
         up = hits[1] > share * sum(hits)
         parts.append(log_exact if up == (estimate.d > 0) else min(log_exact, 0.0))

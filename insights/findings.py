@@ -8,8 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from insights.deltas import Delta, measured
+from insights.deltas import LEVEL, Delta, measured, of_successes
 from insights.parts import part
+from insights.statistics import sequences
 from insights.totals import Totals
 from insights.verdicts import FIRST_CODE_OF_ERRORS, Judged
 
@@ -23,6 +24,7 @@ class Finding:
 
     judged: Judged
     also: tuple[Judged, ...] = ()
+    successes: tuple[float, float, float] | None = None  # ratio and interval, where failures differ
 
     @property
     def delta(self) -> Delta:
@@ -39,6 +41,7 @@ def findings(judged: Sequence[Judged], totals: Totals | None = None) -> list[Fin
     leaders = [min(group, key=_preference) for group in groups.values()]
     leaders = [one for one in leaders if not _said_by_errors(one, leaders)]
     kept = [one for one in leaders if not _explained_by_routes(one, leaders, totals)]
+    kept = [one for one in kept if not _said_by_failures(one, kept, totals)]
     strongest: dict[tuple[object, str], float] = {}
     for one in kept:
         place = (one.delta.scope, one.verdict)
@@ -62,6 +65,7 @@ def findings(judged: Sequence[Judged], totals: Totals | None = None) -> list[Fin
                 and other.delta.scope == one.delta.scope
                 and other.verdict == one.verdict
             ),
+            successes(one, totals) if _fails_otherwise(one, kept) else None,
         )
         for one in kept
     ]
@@ -95,6 +99,42 @@ def _said_by_errors(one: Judged, leaders: Sequence[Judged]) -> bool:
         and abs(other.delta.difference - one.delta.difference) <= 0.2 * abs(other.delta.difference)
         for other in leaders
     )
+
+
+def successes(one: Judged, totals: Totals | None) -> tuple[float, float, float] | None:
+    """The ratio of mean latency among successful requests alone, with its 95% interval."""
+    if totals is None or not one.delta.is_latency:
+        return None
+    scope = one.delta.scope
+    if not scope.whole and scope not in totals.places:
+        return None
+    found = of_successes(part(totals, None if scope.whole else totals.places.index(scope)))
+    if found is None or found.variance <= 0:
+        return None
+    error = math.sqrt(found.variance)
+    half = sequences.half_width(error, error, found.degrees, 1 - LEVEL)
+    if not math.isfinite(half) or half > 20:
+        return None
+    return math.exp(found.d), math.exp(found.d - half), math.exp(found.d + half)
+
+
+def _said_by_failures(one: Judged, leaders: Sequence[Judged], totals: Totals | None) -> bool:
+    """Whether latency moved only because more requests fail, and failures are faster or slower.
+
+    Then successful requests alone show no such difference: their interval holds "the same" and
+    not what all requests together show.
+    """
+    if not one.delta.is_latency or not _fails_otherwise(one, leaders):
+        return False
+    alone = successes(one, totals)
+    if alone is None:
+        return False
+    _, low, high = alone
+    return low <= 1 <= high and not low <= math.exp(one.delta.d) <= high
+
+
+def _fails_otherwise(one: Judged, leaders: Sequence[Judged]) -> bool:
+    return any(other.delta.scope == one.delta.scope and other.delta.is_rate for other in leaders)
 
 
 def _explained_by_routes(one: Judged, leaders: Sequence[Judged], totals: Totals | None) -> bool:

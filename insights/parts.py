@@ -52,6 +52,18 @@ class Part:
         found = self.totals.events[:, :, self.keep].sum(axis=(1, 2))
         return int(found[0]), int(found[1])
 
+    @property
+    def is_remainder(self) -> bool:
+        """Some places are left out: distinct units are not known of it, only upper bounds."""
+        return self.place is None and len(self.keep) < len(self.totals.places)
+
+    def hits(self, name: str) -> tuple[int, int]:
+        """Units with a failure ("error") or a status code; in a remainder, at most so many."""
+        hits = self.totals.units.hits
+        places = self.keep if self.is_remainder else (self.place,)
+        found = [sum(hits.get((arm, place, name), 0) for place in places) for arm in (0, 1)]
+        return found[0], found[1]
+
     def units(self) -> tuple[int, int]:
         units = self.totals.units
         if self.place is None:

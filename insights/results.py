@@ -11,6 +11,7 @@ from insights.examine import Result
 from insights.findings import Finding
 from insights.reasons import Reasons, key_of
 from insights.verdicts import Judged
+from web import words
 
 
 def _finite(value: float | None) -> float | None:
@@ -69,8 +70,18 @@ def finding_json(
         "sentence": text[:1].upper() + text[1:],
         "explained_by": reason["explained_by"] if reason else None,
         "reasons": reason,
+        "successes": _successes_json(finding),
         "query": requests_link(comparison, finding.delta.scope, base, finding.delta.measure),
     }
+
+
+def _successes_json(finding: Finding) -> dict[str, Any] | None:
+    """Mean latency of successful requests alone, where failures differ too."""
+    if finding.successes is None:
+        return None
+    ratio, low, high = finding.successes
+    text = f"Successful requests alone: {words.ratio(ratio)} ({words.ratio_interval(low, high)})"
+    return {"ratio": ratio, "interval": [low, high], "sentence": text}
 
 
 def told(result: Result, kept: dict[str, Any]) -> tuple[str, str]:

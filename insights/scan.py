@@ -213,7 +213,7 @@ def shares(found: Source) -> Source:
 
 
 def sums(found: Source, cut: Cut) -> Source:
-    """Σ over cohort, slice, place, bucket and status code."""
+    """Σ over cohort, slice, place, bucket, status code and failure."""
     parameters = dict(found.parameters)
     columns = [
         *("sum(w) AS weight", "sum(w * ms) AS total_ms", "sum(w * error) AS failed"),
@@ -228,8 +228,8 @@ def sums(found: Source, cut: Cut) -> Source:
         columns.append(f"sumIf(w, ms > {{{name}:Array(Float64)}}[place + 1]) AS above_{name}")
         columns.append(f"sumIf(w, ms > {{all_{name}:Float64}}) AS all_above_{name}")
     return Source(
-        f"""SELECT cohort, slice, place, bucket, code, {", ".join(columns)}
-            FROM {found.sql} GROUP BY cohort, slice, place, bucket, code""",  # noqa: S608
+        f"""SELECT cohort, slice, place, bucket, code, error, {", ".join(columns)}
+            FROM {found.sql} GROUP BY cohort, slice, place, bucket, code, error""",  # noqa: S608
         parameters,
     )
 

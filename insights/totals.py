@@ -19,14 +19,21 @@ Whole = NDArray[np.int64]
 
 BUCKETS = 100
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+FIRST_CODE_OF_FAILURES = 400
 CAP = "p99"  # the mean that is tested has values above this quantile cut down to it
 # Σw, Σw·ms, Σw·ms with capped values, Σw of failures, Σw above each quantile's threshold; names
 # that begin with all_ count by the whole cohort's thresholds, the others by their own place's.
+SUCCEEDED = (
+    "ok_weight",
+    "ok_capped_ms",
+)  # of requests that neither failed nor answered from 400 on
 SUMS = (
     *("weight", "total_ms", "failed", "capped_ms", "all_capped_ms"),
     *(f"above_{name}" for name in QUANTILES),
     *(f"all_above_{name}" for name in QUANTILES),
 )
+# The same of requests that neither failed nor were answered with a status code from 400 on.
+SUCCEEDED = ("ok_weight", "ok_capped_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ class Rows:
     place: Whole
     bucket: Whole
     code: Whole
+    error: NDArray[np.bool_]
     events: Whole
     sums: Mapping[str, Array] = field(default_factory=dict)
 
@@ -134,6 +142,9 @@ def gathered(
         return found.astype(np.float64).reshape(shape)
 
     sums = {name: grid(rows.sums[name]) for name in SUMS}
+    succeeded = (rows.code < FIRST_CODE_OF_FAILURES) & ~rows.error
+    sums["ok_weight"] = grid(np.where(succeeded, rows.sums["weight"], 0.0))
+    sums["ok_capped_ms"] = grid(np.where(succeeded, rows.sums["capped_ms"], 0.0))
     codes = {
         int(code): grid(np.where(rows.code == code, rows.sums["weight"], 0.0))
         for code in np.unique(rows.code)

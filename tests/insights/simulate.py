@@ -115,7 +115,7 @@ def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
     ones = np.ones(len(w), dtype=np.int64)
     return gathered(
         cut,
-        Rows(part.arm, slice, part.route, bucket, part.status, ones, sums),
+        Rows(part.arm, slice, part.route, bucket, part.status, part.status >= 500, ones, sums),
         BinRows(part.arm, slice, part.route, bin, w),
         units_of(part, bucket),
         (1.0, 1.0),

@@ -1,6 +1,7 @@
 """The statistics on invented traffic: what is found, what is not, how often it is wrong."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,3 +139,22 @@ def test_every_measure_of_every_scope_is_there() -> None:
     assert {delta.scope.route for delta in found} == {
         *("", "/", "/search", "/export", "/login", "/payment")
     }
+
+
+def test_fast_failures_are_no_speed_up() -> None:
+    """Half of the exports now fail at once: the rest are as fast as ever, and nothing is better."""
+    traffic = requests(3, effects=(Effect("/export", 1.0, 503, 0.5),))
+    failing = (traffic.status == 503) & (traffic.arm == 1)
+    quick = replace(traffic, duration_ms=np.where(failing, 1.0, traffic.duration_ms))
+    found = totals(quick)
+    told = findings(judge(deltas(found), "randomised", elapsed_s=3600), found)
+    assert [(one.delta.measure, one.judged.verdict) for one in told] == [("error_rate", "worse")]
+
+
+def test_latency_of_successes_is_given_where_failures_differ() -> None:
+    found = totals(requests(1, effects=(Effect("/export", 3.0, 402, 0.1),)))
+    told = findings(judge(deltas(found), "randomised", elapsed_s=3600), found)
+    assert told[0].successes is not None
+    ratio, low, high = told[0].successes
+    assert low < 3.0 < high
+    assert ratio == pytest.approx(3.0, rel=0.2)

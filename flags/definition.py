@@ -121,7 +121,7 @@ def check_key(key: Any) -> str:
             "between others, single slashes.",
         )
     parts = key.split("/")
-    if "." in parts or ".." in parts or key == "new" or parts[-1] == "change":
+    if "." in parts or ".." in parts or key == "new" or parts[-1] in ("change", "edit"):
         raise DefinitionError("key", f"key must not be {key}: an address means something else.")
     return key
 

@@ -30,7 +30,7 @@ def lines(plan: Plan) -> list[Line]:
     found: list[Line] = []
     for step in steps:
         if "serve" in step.act and found and "ramp" in found[-1].step.act:
-            said = "the ramp ends"
+            said = f"{plan.flag.key}: the ramp ends"
         else:
             said = ""
         try:

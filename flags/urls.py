@@ -2,14 +2,20 @@
 
 from django.urls import path
 
-from flags import ofrep, views
+from flags import editor_views, launch_views, ofrep, policy_views, segment_views, views
 
 PLACE = "<slug:project>/<slug:environment>/flags/"
+LAUNCHES = "<slug:project>/<slug:environment>/launches/"
 
 urlpatterns = [
     path("ofrep/v1/evaluate/flags", ofrep.evaluate_all),
     path("ofrep/v1/evaluate/flags/<path:key>", ofrep.evaluate_one),
     path("flagd/flags.json", ofrep.flagd_document),
+    path(f"{LAUNCHES}new", launch_views.new_launch, name="new-launch"),
+    path(f"{LAUNCHES}policy", policy_views.policy, name="policy"),
+    path("<slug:project>/<slug:environment>/segments", segment_views.segments, name="segments"),
+    path(f"{LAUNCHES}<int:launch_id>/act", launch_views.act_on_launch, name="act-on-launch"),
     path(f"{PLACE}new", views.new_flag, name="new-flag"),
+    path(f"{PLACE}<path:key>/edit", editor_views.edit_flag, name="edit-flag"),
     path(f"{PLACE}<path:key>/change", views.change_flag, name="change-flag"),
 ]

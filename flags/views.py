@@ -22,13 +22,13 @@ def change_flag(request: HttpRequest, project: str, environment: str, key: str) 
     address = f"/{project}/{environment}/flags/{quote(key)}"
     form = ChangeForm(request.POST)
     if not form.is_valid():
-        return _told(request, address, messages.ERROR, _first_error(form))
+        return sent_to(request, address, messages.ERROR, first_error(form))
     try:
         edited = _edited(access, key, form.cleaned_data)
     except editing.NoSuchFlag:
         raise Http404(f"There is no such flag or version of {key} in {environment}.") from None
     except editing.FlagMovedOn as error:
-        return _told(
+        return sent_to(
             request,
             address,
             messages.ERROR,
@@ -36,9 +36,9 @@ def change_flag(request: HttpRequest, project: str, environment: str, key: str) 
             f"looking at version {error.seen}. Here is how it is.",
         )
     except (DefinitionError, Withheld) as error:
-        return _told(request, address, messages.ERROR, error.message)
+        return sent_to(request, address, messages.ERROR, error.message)
     level = messages.SUCCESS if edited.change else messages.INFO
-    return _told(request, address, level, f"{edited.title}.")
+    return sent_to(request, address, level, f"{edited.title}.")
 
 
 @require_POST
@@ -47,7 +47,7 @@ def new_flag(request: HttpRequest, project: str, environment: str) -> HttpRespon
     listed = f"/{project}/{environment}/flags"
     form = NewFlagForm(request.POST)
     if not form.is_valid():
-        return _told(request, listed, messages.ERROR, _first_error(form))
+        return sent_to(request, listed, messages.ERROR, first_error(form))
     given = form.cleaned_data
     reason = given.pop("reason")
     try:
@@ -55,11 +55,11 @@ def new_flag(request: HttpRequest, project: str, environment: str) -> HttpRespon
             access.environment, given | {"type": "boolean"}, actor=access.actor, reason=reason
         )
     except editing.FlagExists:
-        return _told(request, listed, messages.ERROR, f"There is a flag {given['key']} already.")
+        return sent_to(request, listed, messages.ERROR, f"There is a flag {given['key']} already.")
     except (DefinitionError, Withheld) as error:
-        return _told(request, listed, messages.ERROR, error.message)
+        return sent_to(request, listed, messages.ERROR, error.message)
     address = f"{listed}/{quote(edited.flag.key)}"
-    return _told(request, address, messages.SUCCESS, f"{edited.title}.")
+    return sent_to(request, address, messages.SUCCESS, f"{edited.title}.")
 
 
 def _edited(access: Access, key: str, given: dict[str, Any]) -> Edited:
@@ -107,12 +107,13 @@ def _split(access: Access, key: str, percent: float) -> dict[str, Any]:
     return {"split": {on: percent, off: round(100 - percent, 3)}}
 
 
-def _first_error(form: forms.Form) -> str:
+def first_error(form: forms.Form) -> str:
+    """The first thing that is wrong with a form, with its field."""
     name, errors = next(iter(form.errors.items()))
     return f"{name.replace('_', ' ').capitalize()}: {errors[0]}"
 
 
-def _told(request: HttpRequest, address: str, level: int, message: str) -> HttpResponse:
+def sent_to(request: HttpRequest, address: str, level: int, message: str) -> HttpResponse:
     """Back to a page that shows the message; htmx follows no redirect to a whole page itself."""
     messages.add_message(request, level, message)
     if getattr(request, "htmx", False):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from insights import charts
 from insights.changes import Told, told
 from insights.cohorts import Scope
+from insights.launches import Row, coming
 from insights.series import WINDOWS, Line, lines
 from insights.tallies import counted, tally
 from projects.models import Environment
@@ -16,6 +17,7 @@ from web.charts import Chart
 
 DECIDED_SHOWN = 6
 OTHERS_SHOWN = 4
+NEXT_SHOWN = 4
 FIRST_WINDOW = "6h"
 
 
@@ -33,6 +35,7 @@ class Overview:
     told: list[Told]
     more: int  # changes of this time that are not in `told`
     any_events: bool
+    next: list[Row]  # what is planned or under way
 
 
 def overview(
@@ -64,6 +67,7 @@ def overview(
         told=shown_changes,
         more=len(known) - len(shown_changes),
         any_events=bool(by_service),
+        next=coming(environment, now, NEXT_SHOWN),
     )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from insights import report_pages, views
+from insights import launch_views, report_pages, views
 from projects.views import with_slash
 
 PLACE = "<slug:project>/<slug:environment>/"
@@ -14,6 +14,9 @@ urlpatterns = [
     path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),
     path(f"{PLACE}changes/<int:change_id>.<slug:ending>", report_pages.show_report, name="report"),
     path(f"{PLACE}timeline", views.show_timeline, name="timeline"),
+    path(f"{PLACE}launches", launch_views.show_launches, name="launches"),
+    path(f"{PLACE}launches.ics", launch_views.launch_feed, name="launch-feed"),
+    path(f"{PLACE}launches/<int:launch_id>", launch_views.show_launch, name="launch"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),
     path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),
     path(f"{PLACE}requests", views.show_requests, name="requests"),

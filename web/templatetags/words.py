@@ -88,6 +88,27 @@ def moment(context: Context, time: datetime | None, form: str = "when") -> SafeS
     )
 
 
+@register.simple_tag(takes_context=True)
+def all_clocks(context: Context, time: datetime) -> SafeString:
+    """A time on every clock that matters: the environment's, UTC and, by script, the viewer's."""
+    zone = _zone(context)
+    return format_html(
+        '<time datetime="{}">{}</time><span data-local="{}"></span>.',
+        time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        words.full_time(time, zone),
+        int(time.timestamp()),
+    )
+
+
+@register.simple_tag
+def since_planned(time: datetime, planned: datetime) -> SafeString:
+    """How long after the planned second: "+0.05 s", with the time itself for the pointer."""
+    late = (time - planned).total_seconds()
+    text = f"{late:+.2f} s".replace("-", "−") if abs(late) < 60 else f"+{words.duration(late)}"
+    exact = time.astimezone(UTC).isoformat(timespec="milliseconds")
+    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, text)
+
+
 @register.filter
 def emphasised(sentence: str, verdict: str) -> SafeString:
     """A finding's sentence with its numbers in the colour of its verdict."""

@@ -1,0 +1,105 @@
+"""Segments: the list with who names them, and the form of one."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from flags import editor, grouping, words
+from flags.editor import ConditionRow
+from flags.models import Segment
+from flags.segments import read_segment
+from flags.surroundings import users_of_segment
+from flags.views import sent_to
+from flags.wrong import DefinitionError
+from projects.access import Access, environment_for
+from web.pages import page
+
+ATTRIBUTES_ONLY = [
+    one for one in editor.CHOICES if "segment" not in one[0] and "flag" not in one[0]
+]
+
+
+@require_http_methods(["GET", "POST"])
+def segments(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    role = "editor" if request.method == "POST" else "viewer"
+    access = environment_for(request, project, environment, role)
+    if request.method == "GET":
+        return _shown(request, access, request.GET.get("name", ""))
+    sent: Any = request.POST
+    name, action = sent.get("name", "").strip(), sent.get("action", "")
+    rows = editor.posted_rows(sent)
+    conditions = rows[0].conditions if rows else []
+    address = f"/{project}/{environment}/segments"
+    try:
+        if action == "remove":
+            grouping.remove(access.environment, name, actor=access.actor)
+            return sent_to(request, address, messages.SUCCESS, f"{name} is removed.")
+        if action != "save":
+            acted = editor.acted(rows or [editor.RuleRow()], action, [""])
+            return _shown(request, access, name, sent=sent, conditions=acted[0].conditions)
+        version = sent.get("version", "")
+        grouping.keep(
+            access.environment,
+            name,
+            {"match": sent.get("match", "all"), "if": editor.conditions_of(conditions)},
+            actor=access.actor,
+            description=sent.get("description", "").strip(),
+            reason=sent.get("reason", ""),
+            version=int(version) if version.isdigit() else None,
+        )
+    except DefinitionError as error:
+        return _shown(request, access, name, sent=sent, conditions=conditions, error=error.message)
+    return sent_to(request, address, messages.SUCCESS, f"{name} is saved.")
+
+
+def in_words(segment: Segment) -> str:
+    """ "whose email ends with @acme.com or whose plan is internal"."""
+    try:
+        found = read_segment(segment.name, segment.definition)
+    except DefinitionError as error:
+        return f"not used: {error.message}"
+    if found.logic is not None:
+        return "decided by raw JsonLogic"
+    joint = " and " if found.match == "all" else " or "
+    return f"users {joint.join(words.condition(one) for one in found.conditions)}"
+
+
+def _shown(
+    request: HttpRequest,
+    access: Access,
+    name: str,
+    *,
+    sent: Any = None,
+    conditions: list[ConditionRow] | None = None,
+    error: str = "",
+) -> HttpResponse:
+    known = grouping.find(access.environment, name) if name else None
+    if conditions is None:
+        listed = known.definition.get("if", []) if known else []
+        rows = editor.rows_of([{"if": listed, "variant": ""}]) if listed else []
+        conditions = rows[0].conditions if rows else [ConditionRow()]
+    sent = sent or {}
+    context = {
+        "access": access,
+        "section": "flags",
+        "base": f"/{access.project.slug}/{access.environment.slug}",
+        "may_edit": access.can("editor"),
+        "segments": [
+            {
+                "segment": one,
+                "words": in_words(one),
+                "flags": users_of_segment(access.environment, one.name),
+            }
+            for one in Segment.objects.filter(environment=access.environment)
+        ],
+        "known": known,
+        "name": name,
+        "match": sent.get("match") or (known.definition.get("match", "all") if known else "all"),
+        "description": sent.get("description", known.description if known else ""),
+        "conditions": conditions,
+        "operators": ATTRIBUTES_ONLY,
+        "error": error,
+    }
+    return page(request, "flags/segments.html", context, status=422 if error else 200)

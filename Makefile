@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults faults-long fuzz chromium
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz chromium node-clients
 .DEFAULT_GOAL := help
 
 help:
@@ -49,7 +49,7 @@ lint: install-dev
 	.venv/bin/ruff format --check .
 	$(PY) -m mypy .
 
-test: lint chromium
+test: lint chromium node-clients
 	$(PY) -m pytest
 
 fuzz: install-dev
@@ -60,6 +60,13 @@ faults-long: install-dev
 
 faults: install-dev
 	$(PY) -m pytest tests/faults
+
+node-clients:
+	@if [ -d tests/clients/node/node_modules ]; then :; \
+	elif command -v npm >/dev/null; then \
+	  (cd tests/clients/node && npm install --silent --no-audit --no-fund --no-package-lock) \
+	  || echo "the JavaScript clients could not be installed: their tests will be skipped" >&2; \
+	else echo "no npm found: the tests of JavaScript clients will be skipped" >&2; fi
 
 chromium:
 	@if $(CHROMIUM) >/dev/null 2>&1; then :; \

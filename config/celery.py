@@ -23,6 +23,7 @@ app.conf.update(
     beat_schedule={
         "flags.plans": {"task": "flags.tasks.materialise_due", "schedule": 1.0},
         "events.exposures": {"task": "events.tasks.tie_exposures", "schedule": 5.0},
+        "events.retention": {"task": "events.tasks.keep_retention", "schedule": 60.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },

@@ -134,6 +134,7 @@ EVENTS_QUERY_BYTES = env.integer("EVENTS_QUERY_BYTES", 4 * 1024**3, minimum=64 *
 EVENTS_GATHER = env.text("EVENTS_GATHER", "off")
 if EVENTS_GATHER not in ("door", "server", "off"):
     raise ImproperlyConfigured(f"EVENTS_GATHER={EVENTS_GATHER}: must be door, server or off.")
+EVENTS_RETENTION_DAYS = env.integer("EVENTS_RETENTION_DAYS", 0)
 EVENTS_MIN_FREE_BYTES = env.integer("EVENTS_MIN_FREE_BYTES", 512 * 1024**2)
 
 # Limits of the intake, each named in the error it causes.

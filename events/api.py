@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Body, Path, Router
 
+from events.export import export
 from events.query.answer import answer
 from events.query.spec import QueryError
 from events.store.client import StoreUnavailable
@@ -34,3 +35,25 @@ def query(
             "The event store does not answer. Ask again in a moment.",
             retry_after_s=2,
         ) from None
+
+
+@router.post("/export", summary="The raw events of a query, as NDJSON or Parquet")
+def export_events(
+    request: HttpRequest, project: Path[str], environment: Path[str], spec: Body[dict[str, Any]]
+) -> StreamingHttpResponse:
+    """A query's times and filters, `format` (ndjson or parquet) and `limit`; oldest first."""
+    found = api_environment(request, project, environment)
+    try:
+        chunks, content_type = export(found.id, spec)
+    except QueryError as error:
+        raise ApiError(422, "invalid_query", str(error), field=error.field or None) from None
+    except QueryTooLarge as error:
+        raise ApiError(422, "query_too_large", str(error)) from None
+    except StoreUnavailable:
+        raise ApiError(
+            503,
+            "store_unavailable",
+            "The event store does not answer. Ask again in a moment.",
+            retry_after_s=2,
+        ) from None
+    return StreamingHttpResponse(chunks, content_type=content_type)

@@ -79,3 +79,27 @@ class Tied(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment} until {self.until}"
+
+
+class Retention(models.Model):
+    """How long one environment's events are kept; 0 days is until they are deleted."""
+
+    environment = models.OneToOneField(Environment, models.CASCADE, related_name="+")
+    days = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.days} days"
+
+
+class UserDeletion(models.Model):
+    """A request to delete one user's events; once done only the beginning of the id is left."""
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
+    user_id = models.CharField(max_length=1000)
+    asked_by = models.CharField(max_length=254)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    events = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"deletion {self.id} in {self.environment}"

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from events import tied
+from events import retention, tied
 from events.store.client import StoreUnavailable
 
 log = logging.getLogger("flipscope.events")
@@ -18,3 +18,12 @@ def tie_exposures() -> None:
         tied.tie_all(timezone.now())
     except StoreUnavailable as error:
         log.warning("exposures.not_tied", extra={"error": str(error)})
+
+
+@shared_task(name="events.tasks.keep_retention", expires=55)
+def keep_retention() -> None:
+    """What each environment keeps → the store; and deletions that were asked for."""
+    try:
+        retention.apply(timezone.now())
+    except StoreUnavailable as error:
+        log.warning("retention.not_applied", extra={"error": str(error)})

@@ -15,8 +15,9 @@ HARMLESS = ("style-src-attr", "Applying inline style violates")
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for a module: while it lives its event loop does, and others could run none."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("there is no Chromium (apt-get install chromium)")

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from flags import documents, editing
 from flags.models import Flag
@@ -14,9 +13,8 @@ ACTOR = "editor@acme.example"
 
 
 @pytest.fixture(autouse=True)
-def _quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cheap passwords, and no document kept: a test's transaction never commits."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No document is kept: a test's transaction never commits."""
     monkeypatch.setattr(documents, "FRESH_S", 0.0)
 
 

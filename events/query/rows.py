@@ -40,13 +40,14 @@ def traces_of(asked: Asked, page: Page) -> Statement:
     order = {"slowest": "duration_ms DESC, time DESC", "oldest": "time"}.get(
         page.order, "time DESC"
     )
-    sql = f"""SELECT lower(leftPad(hex(trace), 32, '0')) AS trace_hex, min(events.time) AS time,
-            argMax(if(events.route = '', events.name, events.route), events.duration_ms) AS what,
-            argMax(events.method, events.duration_ms) AS verb,
+    inner = f"""SELECT trace, events.time AS at, service, error, duration_ms AS took, method,
+            if(route = '', name, route) AS part
+        {asked.source(_before(page) + " AND trace != 0")}"""
+    sql = f"""SELECT lower(leftPad(hex(trace), 32, '0')) AS trace_hex, min(at) AS time,
+            argMax(part, took) AS what, argMax(method, took) AS verb,
             arraySort(groupUniqArray(service)) AS services, count() AS spans,
-            countIf(error) AS errors, max(events.duration_ms) AS duration_ms
-        {asked.source(_before(page) + " AND trace != 0")}
-        GROUP BY trace ORDER BY {order} LIMIT {{limit:UInt32}}"""  # ours
+            countIf(error) AS errors, max(took) AS duration_ms
+        FROM ({inner}) GROUP BY trace ORDER BY {order} LIMIT {{limit:UInt32}}"""  # noqa: S608
     return asked.statement(sql, **_parameters(page))
 
 

@@ -82,7 +82,7 @@ def show_panel(request: HttpRequest, project: str, environment: str) -> HttpResp
             base=here.base,
             prefix=f"panel-{int(number) if number.isdigit() else 0}-",
         )
-        context |= {"pictures": answer.pictures[:2], "rows": answer.rows}
+        context |= {"pictures": answer.pictures[:1], "rows": answer.rows}
     except (QueryError, QueryTooLarge, QueryStopped) as error:
         context["problem"] = str(error)
     return page(

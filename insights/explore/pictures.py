@@ -36,7 +36,8 @@ class Frame:
     def starts(self) -> list[datetime]:
         """Every step of the window, so that a line shows where nothing came in."""
         first = int(self.since.timestamp()) // self.step_s * self.step_s
-        last = int(self.until.timestamp())
+        # The step under way is left out, so that no line ends in a drop that is not there.
+        last = int(self.until.timestamp()) - self.step_s + 1
         return [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]
 
 
@@ -251,7 +252,7 @@ def heatmap(
         title=f"{field} over time, darker where more events are",
         summary=(
             f"{words.plural(total, 'event')}; a column each {words.duration(frame.step_s)}."
-            f" Drag a box to see what is different inside it. {annotations.said(frame.groups)}"
+            f" {annotations.said(frame.groups)}"
         ).strip(),
         figure={"data": traces, "layout": layout},
         columns=(field, "Events"),

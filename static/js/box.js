@@ -60,15 +60,12 @@
       }
       const { xaxis, yaxis, meta } = plot._fullLayout;
       const edges = meta.edges;
-      const value = (y) => {
-        const place = yaxis.p2d(y) + 0.5;
-        const row = Math.min(Math.max(Math.floor(place), 0), edges.length - 1);
-        return edges[row][0] + (edges[row][1] - edges[row][0]) * Math.min(place - row, 1);
-      };
+      const row = (y) => Math.min(Math.max(Math.floor(yaxis.p2d(y) + 0.5), 0), edges.length - 1);
+      const written = (value) => Number(value.toPrecision(6)); // whole rows, as they are drawn
       form.elements.box_since.value = local(xaxis.p2d(Math.min(from.x, end.x)), form);
       form.elements.box_until.value = local(xaxis.p2d(Math.max(from.x, end.x)), form);
-      form.elements.box_low.value = Number(value(Math.max(from.y, end.y)).toPrecision(4));
-      form.elements.box_high.value = Number(value(Math.min(from.y, end.y)).toPrecision(4));
+      form.elements.box_low.value = written(edges[row(Math.max(from.y, end.y))][0]);
+      form.elements.box_high.value = written(edges[row(Math.min(from.y, end.y))][1]);
       form.requestSubmit();
     });
   }

@@ -57,6 +57,16 @@ def test_a_group_leads_to_its_events_and_they_to_their_trace(
     assert viewer_page.get(trace.replace("&amp;", "&")).status_code == 200
 
 
+def test_traces_of_a_question_are_listed_slowest_first(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    address = "view=traces&order=slowest&field=duration_ms&is=%3E&value=20"
+    text = shown(viewer_page, address)
+    listed = re.findall(r"/acme/production/traces/([0-9a-f]{32})", text)
+    slow = sorted((one for one in made if one["duration_ms"] > 20), key=lambda x: -x["duration_ms"])
+    assert listed == [one["trace_id"] for one in slow][:100]
+
+
 def test_an_impossible_question_is_said_not_raised(
     viewer_page: Client, made: list[dict[str, Any]]
 ) -> None:

@@ -1,0 +1,195 @@
+"""Explore in a real browser: ask, drag, follow a finding to one trace, share; by keyboard too."""
+
+import random
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from insights.explore.keeping import add_panel, new_board
+from projects.access import Access
+from projects.models import Environment, Role
+from tests.browser.conftest import Open
+from tests.conftest import PASSWORD, Cast
+from tests.events.test_query import store
+from tests.insights.explore.test_different import fleet
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("event_store"),
+]
+EXPLORE = "/acme/production/explore"
+HEATMAP = f"{EXPLORE}?op=HEATMAP&of=duration_ms"
+BOX = "box_of=duration_ms&box_low=1000&box_high=100000"
+SIDES = "a.field=flags.F&a.is=%3D&a.value=on&b.field=flags.F&b.is=%3D&b.value=off"
+
+
+@pytest.fixture
+def slow(environment: Environment) -> list[dict[str, Any]]:
+    """Requests of which those with the flag F on are slow at times."""
+    chance = random.Random(5)
+    made = fleet(1500, 21, slow=lambda item: item["flags"]["F"] == "on" and chance.random() < 0.3)
+    store(environment, made)
+    return made
+
+
+def signed_in(open_page: Open, live_server: Any, **more: Any) -> Page:
+    return open_page(live_server.url, "editor@acme.example", PASSWORD, **more)
+
+
+@pytest.mark.parametrize(
+    ("width", "theme"), [(1400, "light"), (390, "light"), (1400, "dark"), (390, "dark")]
+)
+def test_every_page_keeps_the_policy_and_fits_the_screen(
+    live_server: Any,
+    cast: Cast,
+    slow: list[dict[str, Any]],
+    open_page: Open,
+    complaints: list[str],
+    width: int,
+    theme: str,
+) -> None:
+    access = Access(cast.editor, cast.project, Role.EDITOR, cast.production)
+    board = new_board(access, "Checkout")
+    add_panel(access, board, "Slow plans", "op=P95&of=duration_ms&by=flags.F")
+    trace = slow[0]["trace_id"]
+    page = signed_in(open_page, live_server, width=width, theme=theme)
+    for address in (
+        f"{HEATMAP}&op=P95&of=duration_ms&by=flags.F&earlier=1d",
+        f"{EXPLORE}?view=events&by=pod",
+        f"{EXPLORE}?view=traces",
+        f"{EXPLORE}/difference?{BOX}",
+        f"/acme/production/cohorts?{SIDES}",
+        f"/acme/production/traces/{trace}",
+        "/acme/production/boards",
+        f"/acme/production/boards/{board.id}",
+        "/acme/production/boards/service/shop",
+    ):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        assert page.locator("h1").count() == 1, address
+        for picture in page.locator("figure[data-chart]:visible").all():
+            expect(picture.locator(".main-svg").first).to_be_attached()
+            assert picture.locator("figcaption").inner_text().strip(), address
+    assert complaints == []
+
+
+def test_a_question_is_built_by_keyboard_shared_and_undone(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(EXPLORE)
+    expect(page.locator("#read")).to_contain_text("events read in")
+    page.get_by_label("Calculation 1", exact=True).focus()
+    page.keyboard.type("P95")
+    page.keyboard.press("Tab")
+    page.keyboard.type("duration_ms")
+    page.get_by_label("Field of filter 1").focus()
+    page.keyboard.type("route")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("/a")
+    page.get_by_label("Split by field 1").focus()
+    page.keyboard.type("flags.F")
+    page.keyboard.press("Enter")
+    expect(page.locator("#_answer table.data td.value")).to_have_count(2)
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["op"] == ["P95"]
+    assert asked["of"] == ["duration_ms"]
+    assert asked["by"] == ["flags.F"]
+    assert asked["value"] == ["/a"]
+    shared = page.url
+    rows = page.locator("#_answer table.data tbody").last.inner_text()
+    other = signed_in(open_page, live_server)
+    other.goto(shared)
+    expect(other.locator("#_answer table.data td.value")).to_have_count(2)
+    assert other.locator("#_answer table.data tbody").last.inner_text() == rows
+    page.go_back()
+    expect(page.locator("#_answer table.data td.value")).to_have_count(0)
+    assert "flags.F" not in page.url
+
+
+def test_another_line_comes_when_the_last_is_used_and_values_are_offered(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(EXPLORE)
+    page.get_by_label("Field of filter 1").fill("route")
+    page.get_by_label("Value of filter 1").focus()
+    expect(page.locator("#values-0 option")).to_have_count(3)
+    page.get_by_label("Field of filter 2").fill("pod")
+    page.get_by_label("Value of filter 2").focus()
+    expect(page.locator("#values-1 option")).to_have_count(6)
+
+
+def test_a_box_is_dragged_and_its_finding_leads_to_one_trace(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(HEATMAP)
+    plot = page.locator("figure[data-box] .nsewdrag").first
+    plot.wait_for()
+    plot.scroll_into_view_if_needed()
+    area = plot.bounding_box()
+    assert area is not None
+    # The slow ones lie in the topmost row of the picture.
+    page.mouse.move(area["x"] + 5, area["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.1, steps=4)
+    page.mouse.move(area["x"] + area["width"] - 5, area["y"] + area["height"] * 0.2, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**/explore/difference?*")
+    expect(page.locator(".answer")).to_contain_text("100% of what is inside the box has F = on")
+    page.get_by_role("link", name="Side by side").first.click()
+    expect(page.locator("#_cohorts .answer")).to_contain_text("slower on average")
+    page.get_by_role("link", name="Events of the first").click()
+    expect(page.locator("#_answer")).to_contain_text("F=on")
+    page.locator("#_answer td.fit a").first.click()
+    expect(page.locator("h1")).to_contain_text("took")
+    expect(page.locator("#_trace")).to_contain_text("F = on")
+    assert complaints == []
+
+
+def test_the_same_way_by_keyboard_alone(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(HEATMAP)
+    field = page.get_by_role("textbox", name="duration_ms from")
+    field.focus()
+    page.keyboard.type("1000")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/explore/difference?*")
+    expect(page.locator(".answer")).to_contain_text("has F = on")
+    for name in ("Side by side", "Events of the first"):
+        link = page.get_by_role("link", name=name).first
+        expect(link).to_be_visible()
+        link.focus()
+        page.keyboard.press("Enter")
+    trace = page.locator("#_answer td.fit a").first
+    expect(trace).to_be_visible()
+    trace.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("took")
+
+
+def test_without_script_the_page_answers_all_the_same(
+    live_server: Any, slow: list[dict[str, Any]], browser: Any
+) -> None:
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill("viewer@acme.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda address: "sign-in" not in address)
+    page.goto(f"{EXPLORE}?by=flags.F")
+    expect(page.locator("#_answer td.value")).to_have_count(2)
+    page.get_by_label("Split by field 1").fill("pod")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator("#_answer td.value")).to_have_count(6)
+    context.close()

@@ -113,13 +113,19 @@ def health(environment_id: int, flag: str, since: datetime, until: datetime) -> 
     return found
 
 
+# Exposures are folded by the hour; what was served earlier in it belongs to another version.
 _DETAILS = f"""
     SELECT DISTINCT trace, splitByChar('{SEPARATOR}', arrayJoin(arrayFilter(
         one -> startsWith(one, concat({{flag:String}}, '{SEPARATOR}')), details))) AS parts
     FROM exposures
     WHERE environment = {{environment:UInt32}} AND has(flags, {{flag:String}})
         AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}})
-        AND hour <= {{until:DateTime64(6, 'UTC')}}"""  # noqa: S608  # constant fragments only
+        AND hour <= {{until:DateTime64(6, 'UTC')}}
+        AND trace IN (
+            SELECT trace FROM events
+            WHERE environment = {{environment:UInt32}} AND entry
+                AND time >= {{since:DateTime64(6, 'UTC')}}
+                AND time < {{until:DateTime64(6, 'UTC')}})"""  # noqa: S608  # constant fragments only
 
 
 def _asked(environment_id: int, flag: str, since: datetime, until: datetime) -> Health:

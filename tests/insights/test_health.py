@@ -61,3 +61,23 @@ def test_mixed_bucketing_withholds_every_claim(environment: Environment, ingest_
     assert not result.findings
     assert "two variants of one version" in result.note
     assert examine(comparison).findings  # without a promise it is a concurrent comparison
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_what_was_served_before_the_start_is_another_versions(
+    environment: Environment, ingest_key: str
+) -> None:
+    """A flag is off for everyone and, within the hour, turned on for half of the users."""
+    turned_on = START + timedelta(minutes=15)
+
+    def as_served(request: Request, rng: random.Random) -> None:
+        late = datetime.fromisoformat(request.fields["time"]) >= turned_on
+        on = late and int(request.fields["user_id"].strip("u")) % 2
+        request.fields["flags"]["CACHE"] = "on" if on else "off"
+
+    send(requests(START, count=2500, change=as_served), ingest_key)
+    assert health(environment.id, "CACHE", START, END).in_both > 50
+    known = health(environment.id, "CACHE", turned_on, END)
+    assert known.units > 50
+    assert known.in_both == 0

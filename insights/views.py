@@ -88,6 +88,7 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
     before = request.GET.get("before", "")
     found = timeline(
         access.environment.id,
+        until=_until(request),
         kinds=(filters["kind"],) if filters["kind"] in Change.Kind.values else (),
         service=filters["service"] or None,
         before_id=int(before) if before.isdigit() else None,
@@ -114,6 +115,15 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
         of = f"the last {many}" if len(found) > PAGE else f"all {many}"
         context["answer"] = tally([one.verdict for one in shown], of)
     return page(request, "insights/timeline.html", context, fragment="insights/_timeline.html")
+
+
+def _until(request: HttpRequest) -> datetime | None:
+    """The end of the time asked for, where a picture's group of marks leads here."""
+    try:
+        found = parse_datetime(request.GET.get("until", "").replace(" ", "+"))
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def _matches(one: Any, filters: dict[str, str]) -> bool:

@@ -1,7 +1,11 @@
-"""Filters for pages that show raw events."""
+"""For pages that lead into Explore or show raw events."""
+
+from typing import Any
 
 from django import template
 
+from insights.explore.links import beside
+from insights.models import Watch
 from insights.requests_page import Event
 
 register = template.Library()
@@ -11,3 +15,9 @@ register = template.Library()
 def attribute(event: Event, name: str) -> str:
     """{{ event|attribute:"cart.items" }}: an attribute as text, "" where the event has none."""
     return dict(event.attributes).get(name, "")
+
+
+@register.filter
+def side_by_side(watch: Watch | None, finding: dict[str, Any]) -> str:
+    """{{ watch|side_by_side:finding }}: the query of /cohorts for a finding's two sides, or ""."""
+    return beside(watch, finding.get("scope") or {}) if watch else ""

@@ -14,6 +14,8 @@ import pytest
 from events.query.answer import answer
 from events.query.calculations import BINS_A_UNIT, EXACT_ROWS, bounds
 from events.query.spec import QueryError
+from events.store.read import QueryTooLarge
+from projects.keys import mint
 from projects.models import Environment
 from tests.events.test_query import NASTY, Item, ask, calculated, field, items, store
 
@@ -216,6 +218,49 @@ def test_a_field_with_very_many_values_gives_the_first_and_an_exact_rest(
     assert found["other"]["groups"] == count - 10
     assert found["other"]["data"]["COUNT"] == count + 3 - 13
     assert found["other"]["data"]["SUM(n)"] == sum(n % 7 for n in range(count)) + 3 - given
+
+
+def test_a_question_too_large_for_its_memory_ends_with_a_message_and_the_store_lives(
+    environment: Environment, settings: Any
+) -> None:
+    store(environment, [{"service": "a", "id": f"{n}" * 40} for n in range(20_000)])
+    settings.EVENTS_QUERY_BYTES = 3 * 1024**2
+    with pytest.raises(QueryTooLarge) as caught:
+        ask(environment, breakdowns=["id"])
+    assert "Ask for a shorter time or fewer groups" in str(caught.value)
+    settings.EVENTS_QUERY_BYTES = 1024**3
+    assert ask(environment)["results"] == [{"data": {"COUNT": 20_000}}]
+
+
+@pytest.mark.parametrize("name", ["environment", "events.environment", "fields", "system.tables"])
+def test_the_tables_own_names_are_no_fields(environment: Environment, name: str) -> None:
+    store(environment, [{"service": "a"}])
+    for spec in ({"breakdowns": [name]}, {"filters": [{"column": name, "op": "exists"}]}):
+        with pytest.raises(QueryError):
+            ask(environment, **spec)
+
+
+@pytest.mark.django_db
+def test_a_token_of_another_project_can_not_ask_here(
+    cast: Any, environment: Environment, client: Any
+) -> None:
+    store(environment, [{"service": "a"}])
+    token = mint(cast.foreign.project, "api", name="t", created_by="x", role="admin")[1]
+    for project, name in (("acme", "production"), ("other", "staging"), ("acme", "' OR 1=1")):
+        found = client.post(
+            f"/api/v1/projects/{project}/environments/{name}/query",
+            {},
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        assert found.status_code == 404
+    found = client.post(
+        "/api/v1/projects/other/environments/production/query",
+        {"breakdowns": ["service"]},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert found.json()["results"] == []
 
 
 def test_a_pattern_that_explodes_elsewhere_is_quick_here(environment: Environment) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from events.query.flags import variant_of_trace
 from events.query.rows import EVENT
-from events.store.read import Statement, moment, run
+from events.store.read import Statement, moment, run, utc
 
 LIMIT = 100
 FILTERS = ("service", "route", "flag", "variant", "build", "status", "error", "user")
@@ -122,7 +122,7 @@ def events_from(environment_id: int, rows: list[dict[str, Any]]) -> list[Event]:
     flags = _flags(environment_id, rows)
     return [
         Event(
-            time=row["time"],
+            time=utc(row["time"]),
             service=row["service"],
             name=row["name"],
             kind=row["kind"],

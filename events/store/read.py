@@ -81,6 +81,11 @@ def columns(statement: Statement) -> Columns:
     return Columns(dict(zip(names, found, strict=True)), _read_rows(result), took_ms)
 
 
+def utc(at: datetime) -> datetime:
+    """A time of a row as aware: the client gives those of UTC columns without a zone."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def moment(at: datetime) -> str:
     """A time as the text that a `{name:DateTime64(6, 'UTC')}` place takes."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -8,9 +8,9 @@ from typing import Any
 from events.query.answer import answered, asked_of
 from events.query.catalog import Known
 from events.query.rows import Page, events_of, traces_of
-from events.store.read import Result, Statement
+from events.store.read import Result, Statement, utc
 from insights.explore import annotations, units
-from insights.explore.meant import Meant, meant
+from insights.explore.meant import Meant, meant, moment
 from insights.explore.pictures import Frame, pictures
 from insights.explore.question import Question, Where
 from insights.requests_page import Event, events_from
@@ -172,7 +172,7 @@ def _rows_of(
     # Only the columns of the filters are needed, so what is calculated is left out.
     query = replace(asked.query, calculations=(), breakdowns=(), orders=(), havings=())
     source = asked_of(environment.id, query)
-    at = datetime.fromisoformat(before) if before else None
+    at = moment(before, environment.zone, "before") if before else None
     page = Page(limit=ROWS, order=question.order or "newest", before=at)
     if question.view == "traces":
         found = ask(traces_of(source, page))
@@ -200,7 +200,7 @@ def _rows_of(
 def _trace(row: dict[str, Any]) -> Trace:
     return Trace(
         id=row["trace_hex"],
-        time=row["time"],
+        time=utc(row["time"]),
         what=f"{row['verb']} {row['what']}".strip(),
         services=words.joined(row["services"]),
         spans=row["spans"],

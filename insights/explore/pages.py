@@ -112,7 +112,10 @@ def _good(token: str) -> bool:
 def show_values(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     """The commonest values of a field, as options of a form's field."""
     access = environment_for(request, project, environment)
-    names, texts = request.GET.getlist("field"), request.GET.getlist("value")
+    prefix = request.GET.get("prefix", "")
+    prefix = prefix if prefix in ("a.", "b.") else ""  # of the forms with two sides
+    names = request.GET.getlist(f"{prefix}field")
+    texts = request.GET.getlist(f"{prefix}value")
     at = request.GET.get("at", "0")
     number = int(at) if at.isdigit() and int(at) < len(names) else 0
     name = names[number].strip() if names else ""

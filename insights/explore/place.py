@@ -33,13 +33,13 @@ class Place:
     def context(self, section: str = "explore", **more: Any) -> dict[str, Any]:
         asked = self.question
         return {
-            "views": [(name, label, asked.address(view=name)) for name, label in VIEWS],
+            "views": [(name, label, asked.address(view=name, extra={})) for name, label in VIEWS],
             "orders": [
                 (label, asked.address(order=name, extra={}))
                 for name, label in ORDERS
                 if name != asked.order
             ],
-            "question_pairs": parse_qsl(asked.address(), keep_blank_values=True),
+            "question_pairs": parse_qsl(asked.address(extra={}), keep_blank_values=True),
             "access": self.access,
             "section": section,
             "base": self.base,

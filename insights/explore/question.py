@@ -180,4 +180,5 @@ def read(get: Mapping[str, Any], prefix: str = "") -> Question:
         marks=one("marks") if one("marks") in MARKS else "",
         view=view if view in VIEWS else "result",
         order=one("order"),
+        extra={"before": one("before")} if one("before") else {},
     )

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from events.query.flags import SEPARATOR
-from events.store.read import Statement, moment, run
+from events.store.read import Statement, moment, run, utc
 from insights.explore.waterfall import Row, Span, Waterfall, waterfall
 from insights.requests_page import Event, events_around
 from projects.access import environment_for
@@ -102,7 +102,7 @@ def _moment(text: str) -> datetime:
         found = parse_datetime(text.replace(" ", "+"))
     except ValueError:
         found = None
-    return found if found is not None and found.tzinfo is not None else timezone.now()
+    return timezone.now() if found is None else utc(found)
 
 
 def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Span], bool]:
@@ -131,7 +131,7 @@ def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Sp
         Span(
             id=row["id"],
             parent=row["above"],
-            time=row["time"],
+            time=utc(row["time"]),
             duration_ms=float(row["duration_ms"]),
             service=row["service"],
             what=row["what"].strip(),

@@ -1,6 +1,8 @@
 """Waterfalls: trees from whatever arrived, own time, folds, gaps; and the page of a trace."""
 
 import json
+import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -106,6 +108,11 @@ def test_the_page_shows_the_tree_its_flags_and_one_span_whole(
     text = viewer_page.get(f"{page}?span={'0' * 15}2").content.decode()
     assert "cart.items" in text
     assert outsider_page.get(page).status_code == 404
+    old = "cd" * 16
+    store(environment, [{"service": "shop", "trace_id": old, "time": int(time.time()) - 7000}])
+    listed = viewer_page.get("/acme/production/explore?view=traces&inline=1").content.decode()
+    (link,) = re.findall(rf'href="(/acme/production/traces/{old}[^"]*)"', listed)
+    assert viewer_page.get(link.replace("&amp;", "&")).status_code == 200
     for odd in ("zz", "1" * 33, "0" * 32):
         assert viewer_page.get(f"/acme/production/traces/{odd}").status_code == 404
     assert viewer_page.get(f"{page}?at=2026-99-99&span=zz&open=x").status_code in (200, 404)

@@ -15,6 +15,8 @@ from granian import Granian
 from granian.constants import Interfaces
 
 APPLICATION = "config.wsgi:application"
+# Python uses one core a process, and reading events is work: without a second one pages wait too.
+WORKERS = min(os.cpu_count() or 1, 4)
 THREADS = 32  # most of them wait: for the store, or for an insert that others share
 WATCH_S = 0.1
 STOP_S = 5
@@ -47,6 +49,7 @@ def main() -> None:
         address=arguments.host,
         port=arguments.port,
         interface=Interfaces.WSGI,
+        workers=WORKERS,
         blocking_threads=THREADS,
         workers_kill_timeout=STOP_S,
         respawn_failed_workers=True,

@@ -24,7 +24,7 @@ from typing import Any
 import requests
 
 EMAIL, PASSWORD = "bench@example.org", "bench-explore-passphrase"
-CHUNK = 250_000
+CHUNK = 10_000_000  # attributes in one insert
 USERS = 1_000_000
 ROUTES = 40
 COLUMNS = (
@@ -91,7 +91,8 @@ def fill(client: Any, environment: int, events: int, attributes: int, there: int
             f" arrayMap(i -> {value}, range({count})))"
         )
 
-    for start in range(there, events, CHUNK):
+    chunk = max(CHUNK // attributes, 1000)
+    for start in range(there, events, chunk):
         client.command(
             f"""INSERT INTO events ({COLUMNS}) SELECT {environment},
                 now64(6) - toIntervalMicrosecond(cityHash64(number, 1) % 86000000000) AS time,
@@ -108,10 +109,10 @@ def fill(client: Any, environment: int, events: int, attributes: int, there: int
                 {made("share", floats, "(cityHash64(number, i) % 1000) / 1000.")},
                 {made("is", booleans, "cityHash64(number, i) % 2 = 0")},
                 map()
-            FROM numbers({start}, {min(CHUNK, events - start)})""",
+            FROM numbers({start}, {min(chunk, events - start)})""",
             settings={"max_insert_threads": 1, "max_execution_time": 600},
         )
-        print(f"\r{start + CHUNK:,} of {events:,} events made", end="", flush=True)
+        print(f"\r{min(start + chunk, events):,} of {events:,} events made", end="", flush=True)
     print()
     kinds = (("text", "string", texts), ("count", "integer", integers), ("share", "float", floats))
     for name, kind, count in (*kinds, ("is", "boolean", booleans)):

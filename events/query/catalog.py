@@ -13,7 +13,7 @@ from events.query.columns import FLAGS
 from events.store.read import Statement, moment, run
 
 MOST = 3000
-KEPT_S = 20
+KEPT_S = 60
 HIDDEN = ("time", "entry")
 
 
@@ -29,7 +29,7 @@ class Known:
 def known(environment_id: int, since: datetime) -> tuple[Known, ...]:
     """Flags first, then columns, then attributes by name; `since` bounds the flags' time.
 
-    Kept for a few seconds, as each page and each field of a form asks. Raises StoreUnavailable.
+    Kept for a minute, as each page and each field of a form asks. Raises StoreUnavailable.
     """
     key = f"catalog:{environment_id}:{since:%Y%m%d}"
     found: tuple[Known, ...] | None = cache.get(key)

@@ -206,6 +206,10 @@ def _condition(one: Filter, column: Column, parameter: str) -> str:
     if column.type == "id" and one.op in ("=", "!=", "in", "not-in"):
         left = _id_column(column)
     negated, positive = one.op in POSITIVE, POSITIVE.get(one.op, one.op)
+    values = one.value if isinstance(one.value, tuple) else (one.value,)
+    if column.raw and positive in ("=", "in") and "" not in values:
+        condition = f"{column.raw} {'IN' if positive == 'in' else '='} {value}"
+        return f"NOT ({condition})" if negated else condition
     if positive in TEXT_FUNCTIONS:
         condition = TEXT_FUNCTIONS[positive].format(left, value)
     elif positive == "in":

@@ -14,7 +14,7 @@ from projects.access import Access, environment_for
 
 VIEWS = (("result", "Result"), ("events", "Raw events"), ("traces", "Traces"))
 ORDERS = (("", "Newest first"), ("slowest", "Slowest first"), ("oldest", "Oldest first"))
-FLAGS_SEEN_WITHIN = timedelta(days=30)
+FLAGS_SEEN_WITHIN = timedelta(days=2)  # a scan of all exposures of that time, on each page
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults faults-long fuzz chromium node-clients
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz flip races chromium node-clients
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,8 @@ help:
 	@echo "make faults   kill every process in turn while events arrive"
 	@echo "make fuzz     a million broken requests against the whole intake"
 	@echo "make faults-long  half an hour of faults under traffic of real clients"
+	@echo "make flip     a planned flip seen by 200 clients, worker stopped, web restarting"
+	@echo "make races    eight workers at 1,000 due plans"
 	@echo "make install  only .venv and the dependencies"
 
 install: .venv/installed
@@ -57,6 +59,12 @@ fuzz: install-dev
 
 faults-long: install-dev
 	$(PY) -m tests.faults.endurance --minutes 30
+
+flip: install-dev
+	$(PY) -m benchmarks.flip --clients 200 --port $(PORT)
+
+races: install-dev
+	$(PY) -m benchmarks.races --plans 1000 --workers 8
 
 faults: install-dev
 	$(PY) -m pytest tests/faults

@@ -1,0 +1,20 @@
+"""A planned flip with the worker stopped and web restarting; `make flip` asks it of 200 clients."""
+
+import pytest
+
+from benchmarks.flip import run
+from tests.stack.processes import free_port
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_flip_reaches_every_kind_of_client_at_its_second() -> None:
+    found, plan = run(9, free_port())
+    for seen in found:
+        told = seen.told()
+        assert (told["missed"], told["went_back"]) == (0, 0), told
+        assert told["first_ms"] >= 0, told
+        assert told["last_ms"] < 1500, told
+    step = plan["steps"][0]
+    assert step["effective_at"] == step["at"]
+    assert step["recorded_at"] > step["at"]

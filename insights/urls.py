@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from insights import launch_views, report_pages, views
+from insights import hygiene_pages, launch_views, report_pages, views
 from projects.views import with_slash
 
 PLACE = "<slug:project>/<slug:environment>/"
@@ -17,6 +17,7 @@ urlpatterns = [
     path(f"{PLACE}launches", launch_views.show_launches, name="launches"),
     path(f"{PLACE}launches.ics", launch_views.launch_feed, name="launch-feed"),
     path(f"{PLACE}launches/<int:launch_id>", launch_views.show_launch, name="launch"),
+    path(f"{PLACE}hygiene", hygiene_pages.show_hygiene, name="hygiene"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),
     path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),
     path(f"{PLACE}requests", views.show_requests, name="requests"),

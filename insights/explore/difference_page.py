@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from events.query.spec import QueryError
 from events.store import progress
 from events.store.read import QueryStopped, QueryTooLarge
+from insights import axes
 from insights.explore import units
 from insights.explore.box import PARTS, Different, different
 from insights.explore.different import Difference
@@ -132,11 +133,11 @@ def distribution(
     bars = [
         {
             "type": "bar",
-            "name": name,
+            "name": axes.plain(name),
             "x": texts,
             "y": [one[2 + side] for one in spread],
             "marker": {"color": colour},
-            "hovertemplate": f"{name}: %{{x}}<br>%{{y:.1%}}<extra></extra>",
+            "hovertemplate": f"{axes.plain(name)}: %{{x}}<br>%{{y:.1%}}<extra></extra>",
         }
         for side, (name, colour) in enumerate(zip(names, ("@baseline", "@link"), strict=True))
     ]

@@ -12,6 +12,7 @@ from events.query.spec import QueryError
 from insights.changes import Told
 from insights.explore import units
 from insights.explore.annotations import grouped, said
+from insights.explore.difference_page import distribution
 from insights.explore.meant import meant
 from insights.explore.question import Having, Question, Where, read
 from releases.models import Change
@@ -114,6 +115,13 @@ def test_units_come_from_the_fields_name(calculation: str, value: Any, text: str
 
 def change(kind: str, minutes: float) -> Told:
     return Told(Change(id=1, kind=kind, title="t", time=NOW - timedelta(minutes=minutes)), None)
+
+
+def test_names_from_an_address_are_no_markup_in_pictures() -> None:
+    spread = ((1.0, 2.0, 0.5, 0.5),)
+    chart = distribution("x", "duration_ms", spread, ("<a href='//e'>a</a>", "<b>b</b>"))
+    assert "<a" not in str(chart.figure)
+    assert "<b>" not in str(chart.figure)
 
 
 def test_marks_that_would_touch_become_one_with_a_number() -> None:

@@ -51,7 +51,8 @@ def zone_of(name: Any, field: str = "timezone") -> ZoneInfo:
 
 
 def read_wall(field: str, value: Any, timezone: str | None, fold: str | None = None) -> Wall:
-    """A wall-clock time in a zone ("2026-12-01T10:00:00"), or an instant with an offset.
+    """A wall-clock time in a zone ("2026-12-01T10:00:00"), or an instant with an offset; a part
+    of a second makes it the next whole one.
 
     `fold` chooses "earlier" or "later" where clocks show the time twice. Raises DefinitionError
     where they never show it.
@@ -64,8 +65,10 @@ def read_wall(field: str, value: Any, timezone: str | None, fold: str | None = N
         raise DefinitionError(
             field, f'{field} must be a time such as "2026-12-01T10:00:00", with its timezone.'
         ) from None
-    if found.microsecond:
-        raise DefinitionError(field, f"{field} must be a whole second: flags flip at seconds.")
+    try:
+        found = _whole(found)
+    except OverflowError:
+        raise DefinitionError(field, f"{field} is out of range.") from None
     if found.tzinfo is not None:
         zone = zone_of(timezone) if timezone else ZoneInfo("UTC")
         try:
@@ -82,6 +85,11 @@ def read_wall(field: str, value: Any, timezone: str | None, fold: str | None = N
     except OverflowError:
         raise DefinitionError(field, f"{field} is out of range.") from None
     return Wall(found.isoformat(), timezone, at, tzdata_version())
+
+
+def _whole(time: datetime) -> datetime:
+    """Evaluators know whole seconds: the next one, so that nothing happens before its time."""
+    return time.replace(microsecond=0) + timedelta(seconds=1 if time.microsecond else 0)
 
 
 def check_ahead(field: str, wall: Wall, now: datetime) -> None:

@@ -105,14 +105,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url(
     "REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "unix", "valkey")
 )
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "flipscope",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
-    }
+_cache = {
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "flipscope",
+    "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
 }
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_cache},
+    "sessions": {"BACKEND": "web.session_cache.SessionCache", **_cache},
+}
+SESSION_CACHE_ALIAS = "sessions"
 
 
 def _celery_broker(url: str) -> str:

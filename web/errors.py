@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
+from redis.exceptions import RedisError
 
 log = logging.getLogger("flipscope.web")
 
@@ -127,6 +128,9 @@ class ErrorMiddleware:
             return _told(request, 400, message)
         if isinstance(error, StoreAway):
             return _away(request, "The event store does not answer right now.")
+        if isinstance(error, RedisError):
+            log.error("cache.away", extra={"path": request.path})
+            return _away(request, "The cache does not answer right now.")
         if isinstance(error, (OperationalError, InterfaceError)):
             log.error("database.away", extra={"path": request.path})
             return _away(request, "The database does not answer right now.")

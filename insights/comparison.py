@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,6 +48,7 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     source = scan.source(sliced, cut)
     fetched = [_fetched(scan.sums(source, cut)), _fetched(scan.bins(source))]
     fetched.append(_fetched(scan.units(source)))
+    fetched.append(_fetched(scan.hits(scan.source(sliced, cut, only=scan.FAILED))))
     read = rows.read_rows + sum(one.read_rows for one in fetched)
     took = rows.took_ms + sum(one.took_ms for one in fetched)
     return [
@@ -163,7 +164,7 @@ def _one(
     found: list[dict[str, Any]],
     cost: tuple[float, int, float],
 ) -> Totals | NothingToCompare:
-    sums, bins, units = (_of(number, one) for one in found)
+    sums, bins, units, hits = (_of(number, one) for one in found)
     for arm in (0, 1):
         if not (sums["cohort"] == arm).any():
             return nothing(comparison, comparison.labels[arm])
@@ -188,7 +189,7 @@ def _one(
         cut,
         rows,
         by_bin,
-        _units(units, len(cut.places)),
+        _units(units, hits, len(cut.places), float(sums["named"].sum() / sums["events"].sum())),
         _seconds(comparison),
         together=not isinstance(comparison.cohorts, Moment),
         pace=cost[0],
@@ -215,28 +216,32 @@ def _seconds(comparison: Comparison) -> tuple[float, float]:
     return before, max((comparison.until - middle).total_seconds(), 1.0)
 
 
-def _units(found: dict[str, Any], places: int) -> Units:
+def _units(
+    counted: dict[str, Any], erring: dict[str, Any], places: int, named_share: float
+) -> Units:
     by_bucket = np.zeros((2, BUCKETS))
     by_place = np.zeros((2, max(places, 1)), dtype=np.int64)
-    hits: dict[tuple[int, int | None, str], int] = {}
-    named = [0, 0]
-    names = ("all_places", "all_codes", "all_errors", "all_buckets", "cohort", "place", "bucket")
-    for row in zip(
-        *(found[name].tolist() for name in (*names, "code", "error", "units", "named")), strict=True
+    for whole, cohort, place, bucket, units in _rows(
+        counted, "all_places", "cohort", "place", "bucket", "units"
     ):
-        any_place, any_code, any_error, any_bucket, cohort, place, bucket, code, error, *count = row
-        where = None if any_place else place
-        if not any_bucket:
-            by_bucket[cohort, bucket] = count[0]
-            named[cohort] += count[1]
-        elif not any_error:
-            if error:
-                hits[cohort, where, "error"] = count[0]
-        elif not any_code:
-            hits[cohort, where, str(code)] = count[0]
+        if whole:
+            by_bucket[cohort, bucket] = units
         else:
-            by_place[cohort, place] = count[0]
-    return Units(by_bucket, by_place, hits, (named[0], named[1]))
+            by_place[cohort, place] = units
+    hits: dict[tuple[int, int | None, str], int] = {}
+    for whole, any_code, cohort, place, code, error, units in _rows(
+        erring, "all_places", "all_codes", "cohort", "place", "code", "error", "units"
+    ):
+        where = None if whole else place
+        if not any_code:
+            hits[cohort, where, str(code)] = units
+        elif error:
+            hits[cohort, where, "error"] = units
+    return Units(by_bucket, by_place, hits, named_share)
+
+
+def _rows(found: dict[str, Any], *names: str) -> Iterator[Any]:
+    return zip(*(np.asarray(found.get(name, ())).tolist() for name in names), strict=True)
 
 
 def _side_by_side(comparison: Comparison) -> Comparison:

@@ -21,6 +21,7 @@ from insights.statistics.totals import (
     compare_rates,
     share_error,
 )
+from insights.totals import FIRST_CODE_OF_FAILURES as FAILURES
 from insights.totals import QUANTILES, SUCCEEDED, Array, Totals
 
 LEVEL = 0.95
@@ -88,13 +89,13 @@ def deltas(totals: Totals) -> list[Delta]:
 
 
 def measured(of: Part) -> Iterator[Delta]:
-    """All measures of one scope; nothing where a cohort has no events in it."""
-    if not of.keep or not min(of.events()):
+    """All measures of one scope; nothing where the cohorts share no place and time in it."""
+    if not of.keep or not of.shared():
         return
     yield from _latencies(of)
     yield _rate(of, "error_rate", of.sums("failed"), "error")
     for code, value in _status_codes(of):
-        yield _rate(of, f"status_code:{code}", value, str(code))
+        yield _rate(of, f"status_code:{code}", value, str(code) if code >= FAILURES else "")
     if (traffic := _traffic(of)) is not None:
         yield traffic
 
@@ -254,11 +255,12 @@ def _log_delta(
 
 def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
     """A share of events: compared plainly, with an exact e-value where few units have it."""
-    estimate = compare_rates(*of.arms(value))
+    arms = of.arms(value)
+    estimate = compare_rates(*arms)
     if estimate is None:
         raise ValueError("a scope with two cohorts has a common stratum")
     error = math.sqrt(estimate.variance)
-    log_e, reason = _rate_evidence(of, estimate, hit)
+    log_e, reason = _rate_evidence(of, estimate, arms, hit)
     return Delta(
         measure=measure,
         scope=of.scope,
@@ -280,23 +282,28 @@ def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
     )
 
 
-def _rate_evidence(of: Part, estimate: Estimate, hit: str) -> tuple[float, str]:
+def _rate_evidence(
+    of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str
+) -> tuple[float, str]:
     """ln E, and why intervals can't be relied on yet.
 
     The exact e-value needs cohorts that were there together, at one share of the units; it may
     claim from the first errors on. Where many units have one, it is averaged with the usual one.
+    `hit` is "" for outcomes that nearly every unit has, whose units are not counted.
     """
     units = of.units()
-    hits = of.hits(hit)
     share = units[1] / sum(units) if sum(units) else 0.5
     parts = []
-    if of.totals.together and of.totals.events.shape[1] == 1 and not of.is_remainder:
+    hits = of.hits(hit)
+    exact = of.totals.together and of.totals.events.shape[1] == 1 and not of.is_remainder
+    if exact and hit:
         log_exact = counts.log_e_value(hits[0], hits[1], share)
         up = hits[1] > share * sum(hits)
         parts.append(log_exact if up == (estimate.d > 0) else min(log_exact, 0.0))
     reason = _too_few(estimate, ENOUGH_UNITS)
     null_error = math.sqrt(estimate.null_variance)
-    enough = sum(hits) * min(share, 1 - share) >= ENOUGH_HITS
+    expected = sum(hits) * min(share, 1 - share) if hit else _hits(of, arms)
+    enough = expected >= ENOUGH_HITS
     if not reason and enough and null_error > 0:
         z = sequences.small_sample(_score(estimate.d, estimate.null_variance), estimate.degrees)
         parts.append(sequences.log_e_value(z, null_error / max(estimate.pooled, 1e-9)))

@@ -48,6 +48,11 @@ class Part:
         baseline, candidate = (quantiles.Histogram(first, own) for own in found)
         return baseline, candidate, quantiles.Histogram(first, found.sum(axis=0))
 
+    def shared(self) -> bool:
+        """Whether both cohorts have events in at least one place and time slice."""
+        seen = self.totals.events[:, :, self.keep] > 0
+        return bool(seen.all(axis=0).any())
+
     def events(self) -> tuple[int, int]:
         found = self.totals.events[:, :, self.keep].sum(axis=(1, 2))
         return int(found[0]), int(found[1])

@@ -19,6 +19,8 @@ from insights.totals import BUCKETS, CAP, QUANTILES, Cut
 NO_PLACE = 65535
 OTHER_ROUTES = "(other routes)"
 UNSLICED_S = 10**9
+More = tuple[Sequence[str], str]  # columns and a condition beyond the usual ones
+FAILED = "(error OR status_code >= 400)"
 KNOWN_BEFORE = timedelta(hours=6)  # how far back an instance is looked for to be an old one
 
 
@@ -77,9 +79,12 @@ def profile(comparisons: Sequence[Comparison]) -> Source:
     return Source(sql, parameters)
 
 
-def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, extra: Sequence[str]) -> Source:
+def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, more: More) -> Source:
     """Entry events with what a sum is grouped by. `cohort` is an expression, 0 for none."""
+    extra, only = more
     where, parameters = _where(comparisons)
+    if only:
+        where.append(only)
     keys, numbers, others = [], [], {}
     for number, place in enumerate(cut.places):
         if place.route == OTHER_ROUTES:
@@ -105,63 +110,73 @@ def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, extra: Seque
 
 
 def source(
-    comparisons: Sequence[Comparison], cut: Cut, *, thin: int = 1, extra: Sequence[str] = ()
+    comparisons: Sequence[Comparison],
+    cut: Cut,
+    *,
+    thin: int = 1,
+    extra: Sequence[str] = (),
+    only: str = "",
 ) -> Source:
     """Events with their cohort. `thin` keeps one trace of so many, for a first impression.
 
-    `extra` are more columns, as expressions over the events with their names.
+    `extra` are more columns, as expressions over the events with their names; `only` is one more
+    condition on the events.
     """
     first = comparisons[0].cohorts
     found = (
-        _variants(comparisons, cut, extra)
+        _variants(comparisons, cut, (extra, only))
         if isinstance(first, Variants)
-        else _one(comparisons[0], cut, extra)
+        else _one(comparisons[0], cut, (extra, only))
     )
     steps = [one.slice_s or UNSLICED_S for one in comparisons for _ in (0, 1)]
     found.parameters["steps"] = steps
     found.parameters["thin"] = thin
-    sql = f"""(SELECT *, intDiv(toUnixTimestamp(time), {{steps:Array(UInt32)}}[cohort]) AS slice
+    slice = "intDiv(toUnixTimestamp(time), {steps:Array(UInt32)}[cohort])"
+    if not any(one.slice_s for one in comparisons):
+        slice = "0"
+    sql = f"""(SELECT *, {slice} AS slice
         FROM ({found.sql}) WHERE cohort > 0 AND place != {NO_PLACE}
         {"AND trace % {thin:UInt32} = 0" if thin > 1 else ""})"""  # noqa: S608
     return Source(sql, found.parameters)
 
 
-def _one(comparison: Comparison, cut: Cut, extra: Sequence[str]) -> Source:
+def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
     """Two builds, two generations of instances, or before and after."""
     of = comparison.cohorts
-    more: dict[str, Any] = {}
+    bound: dict[str, Any] = {}
     if isinstance(of, Builds):
-        more = {"baseline": of.baseline, "candidate": of.candidate}
+        bound = {"baseline": of.baseline, "candidate": of.candidate}
         own = (
             "transform(build_id, [{baseline:String}, {candidate:String}],"
             " [toUInt16(1), toUInt16(2)], toUInt16(0))"
         )
     elif isinstance(of, Instances):
-        more = {"at": moment(of.at), "born": moment(of.at - KNOWN_BEFORE)}
+        bound = {"at": moment(of.at), "born": moment(of.at - KNOWN_BEFORE)}
         own = """multiIf(instance = '', 0, instance IN (
             SELECT instance FROM events WHERE environment = {environment:UInt32} AND entry
                 AND service = {service:String} AND time >= {born:DateTime64(6, 'UTC')}
                 AND time < {until:DateTime64(6, 'UTC')}
             GROUP BY instance HAVING min(time) >= {at:DateTime64(6, 'UTC')}), 2, 1)"""
     elif isinstance(of, Moment):
-        more = {"at": moment(of.at)}
+        bound = {"at": moment(of.at)}
         own = "if(time < {at:DateTime64(6, 'UTC')}, 1, 2)"
         if of.build:
-            more["candidate"] = of.build
+            bound["candidate"] = of.build
             own = f"if(time >= {{at:DateTime64(6, 'UTC')}} AND build_id != {{candidate:String}}, 0, {own})"  # noqa: E501
     else:
         raise TypeError("variants are scanned together")
-    hits = _hits([comparison], cut, own, extra)
-    return Source(f"SELECT *, own AS cohort FROM ({hits.sql})", hits.parameters | more)  # noqa: S608
+    hits = _hits([comparison], cut, own, more)
+    return Source(f"SELECT *, own AS cohort FROM ({hits.sql})", hits.parameters | bound)  # noqa: S608
 
 
-def _variants(comparisons: Sequence[Comparison], cut: Cut, extra: Sequence[str]) -> Source:
+def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More) -> Source:
     """Traces that saw exactly one variant of a flag, joined to their entry events.
 
     The fold over a trace's pieces comes first; traces that saw two variants of one flag have more
-    pairs than flags, and only those are searched for which.
+    pairs than flags, and only those (`mixed`, empty for the others) are searched for which. Cohorts
+    are numbers before the join, as texts are dear to copy.
     """
-    hits = _hits(comparisons, cut, "0", extra)
+    hits = _hits(comparisons, cut, "0", more)
     cohorts: dict[str, list[int]] = {}  # a baseline may serve several comparisons
     flags, starts, ends = [], [], []
     for place, one in enumerate(comparisons):
@@ -181,16 +196,23 @@ def _variants(comparisons: Sequence[Comparison], cut: Cut, extra: Sequence[str])
         "starts": starts,
         "ends": ends,
     }
+    own_windows = ""
+    if len({(one.since, one.until) for one in comparisons}) > 1:
+        own_windows = """AND toUnixTimestamp64Micro(time) >= {starts:Array(Int64)}[cohort]
+            AND toUnixTimestamp64Micro(time) < {ends:Array(Int64)}[cohort]"""
     sql = f"""SELECT * FROM (
-        SELECT hit.*, arrayJoin({{cohorts:Array(Array(UInt16))}}[transform(arrayJoin(pairs),
-            {{pairs:Array(String)}}, {{pair_numbers:Array(UInt16)}}, toUInt16(0))]) AS cohort
+        SELECT hit.*, arrayJoin(numbers) AS cohort
         FROM (
-            SELECT trace, if(length(every) = length(asked), every, arrayFilter(
-                pair -> countEqual(arrayMap(p -> splitByChar('{SEPARATOR}', p)[1], every),
-                    splitByChar('{SEPARATOR}', pair)[1]) = 1, every)) AS pairs
+            SELECT trace, arrayFlatten(arrayMap(
+                pair -> {{cohorts:Array(Array(UInt16))}}[transform(pair, {{pairs:Array(String)}},
+                    {{pair_numbers:Array(UInt16)}}, toUInt16(0))],
+                if(empty(mixed), every, arrayFilter(
+                    (pair, flag) -> countEqual(mixed, flag) = 1, every, mixed)))) AS numbers
             FROM (
                 SELECT trace, groupUniqArrayArray(pairs) AS every,
-                    groupUniqArrayArray(flags) AS asked
+                    groupUniqArrayArray(flags) AS asked,
+                    arrayMap(pair -> splitByChar('{SEPARATOR}', pair)[1],
+                        if(length(every) = length(asked), [], every)) AS mixed
                 FROM exposures
                 WHERE environment = {{environment:UInt32}} AND trace != 0
                     AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - INTERVAL 1 HOUR
@@ -198,9 +220,7 @@ def _variants(comparisons: Sequence[Comparison], cut: Cut, extra: Sequence[str])
                     AND hasAny(flags, {{flags:Array(String)}})
                 GROUP BY trace)
         ) AS seen INNER JOIN ({hits.sql}) AS hit ON seen.trace = hit.trace)
-        WHERE cohort > 0
-            AND toUnixTimestamp64Micro(time) >= {{starts:Array(Int64)}}[cohort]
-            AND toUnixTimestamp64Micro(time) < {{ends:Array(Int64)}}[cohort]"""  # noqa: S608
+        WHERE cohort > 0 {own_windows}"""  # noqa: S608  # constant fragments only
     return Source(sql, parameters)
 
 
@@ -217,7 +237,11 @@ def sums(found: Source, cut: Cut) -> Source:
     parameters = dict(found.parameters)
     columns = [
         *("sum(w) AS weight", "sum(w * ms) AS total_ms", "sum(w * error) AS failed"),
-        *("count() AS events", "sum(w * least(ms, {cap:Array(Float64)}[place + 1])) AS capped_ms"),
+        *(
+            "count() AS events",
+            "countIf(named) AS named",
+            "sum(w * least(ms, {cap:Array(Float64)}[place + 1])) AS capped_ms",
+        ),
         "sum(w * least(ms, {all_cap:Float64})) AS all_capped_ms",
     ]
     parameters["cap"] = cut.thresholds[CAP][:-1].tolist()
@@ -244,15 +268,26 @@ def bins(found: Source) -> Source:
 
 
 def units(found: Source) -> Source:
-    """Distinct units of each cohort: by bucket, by place, and those with a failure or a code."""
+    """Distinct units of each cohort, by bucket and by place. `uniq` is exact up to 65,536."""
+    return Source(
+        f"""SELECT grouping(place) AS all_places, cohort, place, bucket,
+                uniq(unit) AS units
+            FROM {found.sql}
+            GROUP BY GROUPING SETS ((cohort, bucket), (cohort, place))""",  # noqa: S608
+        found.parameters,
+    )
+
+
+def hits(found: Source) -> Source:
+    """Distinct units with a failure, and with each status code from 400 on; few have one.
+
+    `found` must be a source of such events only.
+    """
     return Source(
         f"""SELECT grouping(place) AS all_places, grouping(code) AS all_codes,
-                grouping(error) AS all_errors, grouping(bucket) AS all_buckets,
-                cohort, place, bucket, code, error,
-                uniqExact(unit) AS units, uniqExactIf(unit, named) AS named
+                cohort, place, code, error, uniqExact(unit) AS units
             FROM {found.sql}
             GROUP BY GROUPING SETS (
-                (cohort, bucket), (cohort, error), (cohort, code),
-                (cohort, place), (cohort, place, error), (cohort, place, code))""",  # noqa: S608
+                (cohort, error), (cohort, code), (cohort, place, error), (cohort, place, code))""",  # noqa: S608
         found.parameters,
     )

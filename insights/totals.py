@@ -55,7 +55,7 @@ class Units:
     by_bucket: Array  # shape (2, BUCKETS)
     by_place: Whole  # shape (2, places)
     hits: Mapping[tuple[int, int | None, str], int]  # (cohort, place or all, "error" or "402")
-    named: tuple[int, int] = (0, 0)  # of these, users; the others are traces of nobody
+    named_share: float = 1.0  # of events that name a user; each other trace is a unit of its own
 
     @property
     def whole(self) -> tuple[int, int]:
@@ -64,7 +64,7 @@ class Units:
     @property
     def are_users(self) -> bool:
         """Whether nearly all units are users, so that they are what a flag is split by."""
-        return sum(self.named) >= 0.95 * max(sum(self.whole), 1)
+        return self.named_share >= 0.95
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,6 @@ def units_of(of: Requests, bucket: np.ndarray) -> Units:
             if place is not None:
                 by_place[a, place] = distinct(here)
             hits[a, place, "error"] = distinct(here & (of.status >= 500))
-            for code in np.unique(of.status):
+            for code in np.unique(of.status[of.status >= 400]):
                 hits[a, place, str(code)] = distinct(here & (of.status == code))
-    named = (int(by_bucket[0].sum()), int(by_bucket[1].sum()))
-    return Units(by_bucket, by_place, hits, named)
+    return Units(by_bucket, by_place, hits)

@@ -158,3 +158,9 @@ def test_latency_of_successes_is_given_where_failures_differ() -> None:
     ratio, low, high = told[0].successes
     assert low < 3.0 < high
     assert ratio == pytest.approx(3.0, rel=0.2)
+
+
+def test_cohorts_that_share_no_route_have_no_delta_and_no_error() -> None:
+    traffic = requests(2, users=6, per_user=2.0)
+    apart = replace(traffic, arm=(traffic.route > 2).astype(np.int64))
+    assert deltas(totals(apart)) == []

@@ -123,8 +123,8 @@ def add_span(span: Span, base: Source, into: Decoded) -> None:
     service = own.take(NAMES["service"]) or base.service
     user_id = own.take(NAMES["user_id"]) or base.user_id
     status_code = http_status(own)
-    into.exposures += exposures.plain(
-        own, time_us=time_us, trace=span.trace, service=service, unit=user_id
+    evaluated = list(
+        exposures.plain(own, time_us=time_us, trace=span.trace, service=service, unit=user_id)
     )
     for event in span.events:
         if event.name in exposures.EVALUATIONS:
@@ -133,9 +133,14 @@ def add_span(span: Span, base: Source, into: Decoded) -> None:
                 event.attributes, notes, time_us=at_us, trace=span.trace, service=service
             )
             if exposure is not None:
-                into.exposures.append(exposure)
+                evaluated.append(exposure)
         elif event.name == "exception" and "exception.type" not in own.strings:
             own.strings.update(event.attributes.strings)
+    into.exposures += evaluated
+    if evaluated:
+        # Exposures are kept by trace: this says which span asked.
+        told = [f"{one.flag}={one.variant}" for one in evaluated[:MAX_SPAN_EVENTS]]
+        own.lists["span.flags"] = orjson.dumps(list(dict.fromkeys(told))).decode()
     if span.events:
         own.integers["span.num_events"] = len(span.events)
         if kept := _kept_events(span):

@@ -113,7 +113,8 @@ def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Sp
                 if(parent = 0, '', lower(leftPad(hex(parent), 16, '0'))) AS above, time,
                 duration_ms, service,
                 if(route = '', name, concat(method, ' ', route)) AS what, build_id, error,
-                status_code, kind, mapContains(integers, 'span.num_events') AS has_events
+                status_code, kind, mapContains(integers, 'span.num_events') AS has_events,
+                lists['span.flags'] AS flags
             FROM events WHERE environment = {environment:UInt32}
                 AND trace = toUInt128({trace:String})
                 AND time >= {since:DateTime64(6, 'UTC')} AND time <= {until:DateTime64(6, 'UTC')}
@@ -140,10 +141,19 @@ def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Sp
             status=int(row["status_code"]),
             kind=row["kind"],
             has_events=bool(row["has_events"]),
+            flags=_flags(row["flags"]),
         )
         for row in rows[:MOST_SPANS]
     ]
     return spans, len(rows) > MOST_SPANS
+
+
+def _flags(text: str) -> tuple[str, ...]:
+    try:
+        found = json.loads(text) if text else []
+    except ValueError:
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def evaluations(environment_id: int, trace: int, around: datetime) -> list[Evaluation]:

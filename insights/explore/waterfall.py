@@ -28,6 +28,7 @@ class Span:
     status: int
     kind: str = ""
     has_events: bool = False
+    flags: tuple[str, ...] = ()  # "FLAG=variant", where the span itself told of them
 
     @property
     def end(self) -> datetime:

@@ -129,3 +129,21 @@ def test_span_events_are_kept_short_with_their_span() -> None:
     assert len(kept) == MAX_SPAN_EVENTS
     assert kept[0]["offset_ms"] == 1
     assert len(kept[0]["attributes"]["k"]) == MAX_EVENT_TEXT
+
+
+def test_a_span_says_which_flags_it_asked_for() -> None:
+    from events.event import Decoded
+    from events.wire.otlp import Source, SpanEvent, add_span
+    from events.wire.otlp import Span as Wire
+    from events.wire.values import Attributes
+
+    named = {"feature_flag.key": "USE_CACHING", "feature_flag.result.variant": "on"}
+    told = [
+        SpanEvent(2_000_000, "feature_flag.evaluation", Attributes(strings=dict(named)))
+        for _ in range(2)
+    ]
+    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, 0)
+    into = Decoded("otlp")
+    add_span(wire, Source("shop", "b1", "", "", Attributes()), into)
+    assert json.loads(into.events[0].lists["span.flags"]) == ["USE_CACHING=on"]
+    assert len(into.exposures) == 2

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Sum
 
 from events.event import Event, Exposure, Notes
 from events.models import Arrival, Refusal
 from events.reasons import Reason, told
+from projects.models import Environment
 
 log = logging.getLogger("flipscope.events")
 
@@ -129,18 +130,33 @@ def _flush_alone() -> None:
         connection.close()
 
 
+def _there(environments: set[int]) -> set[int]:
+    return set(Environment.objects.filter(id__in=environments).values_list("id", flat=True))
+
+
 def flush() -> None:
-    """Writes what has gathered. Counts that the database does not take are lost, and logged."""
+    """Writes what has gathered. Counts that the database does not take are lost, and logged.
+
+    Environments that are gone by now have no page to be shown on. One transaction, as an error in
+    the middle of a pipeline would leave the connection unusable.
+    """
     with _lock:
         arrivals, refusals = sorted(_arrivals.items()), sorted(_refusals.items())
         _arrivals.clear()
         _refusals.clear()
     try:
-        with connection.cursor() as cursor:
-            if arrivals:
-                cursor.executemany(ADD_ARRIVAL, [(*key, *count) for key, count in arrivals])
-            if refusals:
-                cursor.executemany(ADD_REFUSAL, [(*key, *count) for key, count in refusals])
+        with transaction.atomic(), connection.cursor() as cursor:
+            there = _there({key[0] for key, _ in (*arrivals, *refusals)})
+            came: list[tuple[Any, ...]] = [
+                (*key, *count) for key, count in arrivals if key[0] in there
+            ]
+            kept_out: list[tuple[Any, ...]] = [
+                (*key, *count) for key, count in refusals if key[0] in there
+            ]
+            if came:
+                cursor.executemany(ADD_ARRIVAL, came)
+            if kept_out:
+                cursor.executemany(ADD_REFUSAL, kept_out)
     except DatabaseError as error:
         log.warning("counts.lost", extra={"error": str(error)[:300]})
 

@@ -53,6 +53,9 @@ def _no_count_is_written_later() -> Iterator[None]:
     if refusals._timer is not None:
         refusals._timer.cancel()
         refusals._timer = None
+    with refusals._lock:
+        refusals._arrivals.clear()
+        refusals._refusals.clear()
 
 
 @once

@@ -286,3 +286,14 @@ def test_the_data_page_knows_what_arrived_and_what_was_refused(
     assert (found.has_users, found.has_builds, found.has_flags) == (True, True, True)
     told = {(one.what, one.reason): one.count for one in found.refused}
     assert told == {("event", "malformed"): 1, ("exposure", "placeless"): 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counts_of_an_environment_that_is_gone_cost_no_others_counts(
+    sender: Sender, environment: Environment
+) -> None:
+    assert sender.post("/api/v1/events", [{"service": "shop"}]).status_code == 200
+    (key,) = refusals._arrivals
+    refusals._arrivals[environment.id + 1000, *key[1:]] = [1] * 6
+    refusals.flush()
+    assert Arrival.objects.get().environment_id == environment.id

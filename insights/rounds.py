@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge, Statement, moment, run
 from flags.models import Flag
-from insights import watches
-from insights.cohorts import Comparison, Variants
+from insights import looks, watches
+from insights.cohorts import Comparison
 from insights.comparison import NothingToCompare, totals_of_many
 from insights.examine import examined
-from insights.exposed import plan_of
 from insights.models import Watch
 
 log = logging.getLogger("flipscope.insights")
@@ -42,7 +41,7 @@ def measure(now: datetime, limit: int = AT_ONCE) -> int:
             elif watch.subject == Watch.Subject.FLAG and watch.candidate:
                 together[watch.environment_id, _age(watch, now)].append(watch)
             else:
-                looked += watches.look(watch.id, now) is not None
+                looked += looks.look(watch.id, now) is not None
         for group in together.values():
             looked += _measure_together([watch.id for watch in group], now)
     except StoreUnavailable:
@@ -80,7 +79,7 @@ def _measure_together(ids: Sequence[int], now: datetime) -> int:
     claimed = [watch for watch in (watches.claim(id, now) for id in ids) if watch is not None]
     if not claimed:
         return 0
-    comparisons = [_comparison(watch, now) for watch in claimed]
+    comparisons = [looks.variants_compared(watch, now) for watch in claimed]
     try:
         found = totals_of_many(comparisons)
     except QueryTooLarge:
@@ -88,11 +87,10 @@ def _measure_together(ids: Sequence[int], now: datetime) -> int:
     flags = _definitions(claimed)
     for watch, comparison, totals in zip(claimed, comparisons, found, strict=True):
         if isinstance(totals, NothingToCompare):
-            watches.keep_reason(watch, str(totals), now)
+            looks.keep_reason(watch, str(totals), now)
             continue
         flag = flags.get((watch.environment_id, watch.flag))
-        plan = None if watch.ended_at else plan_of(flag, watch.baseline, watch.candidate)
-        watches.keep(watch, examined(comparison, totals, plan), now)
+        looks.keep(watch, examined(comparison, totals, looks.plan_in_force(watch, flag)), now)
     return len(claimed)
 
 
@@ -101,22 +99,13 @@ def _measure_apart(
 ) -> int:
     """Too much for one scan: half of the flags at a time, down to one."""
     if len(claimed) == 1:
-        watches.keep_reason(claimed[0], "Too much traffic for one look at this flag", now)
+        looks.keep_reason(claimed[0], "Too much traffic for one look at this flag", now)
         return 1
     middle = len(claimed) // 2
     for half in (claimed[:middle], claimed[middle:]):
         Watch.objects.filter(id__in=[watch.id for watch in half]).update(next_look_at=now)
         _measure_together([watch.id for watch in half], now)
     return len(claimed)
-
-
-def _comparison(watch: Watch, now: datetime) -> Comparison:
-    return Comparison(
-        watch.environment_id,
-        Variants(watch.flag, watch.baseline, watch.candidate),
-        watch.started_at,
-        watch.ended_at or now,
-    )
 
 
 def _definitions(claimed: Sequence[Watch]) -> dict[tuple[int, str], Flag]:

@@ -13,15 +13,8 @@ from datetime import UTC, datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from events.store.client import StoreUnavailable
-from events.store.read import QueryTooLarge
-from flags.models import Flag
-from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
-from insights.examine import NothingToCompare, Result, examine, window_of
-from insights.exposed import Seen, baseline_of, plan_of, seen
+from insights.exposed import seen
 from insights.models import Watch
-from insights.reasons import reasons
-from insights.results import result_json, told
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
@@ -35,9 +28,7 @@ MOMENT_LENGTH = timedelta(hours=1)
 FIRST_LOOK = timedelta(seconds=15)
 SLOWEST = timedelta(minutes=30)
 MOMENT_PACE = timedelta(minutes=3)
-SIDE_BY_SIDE = timedelta(minutes=15)
 BUSY = timedelta(seconds=30)
-HISTORY_KEPT = 200
 SETTLING_LOOKS = 3
 MOST_VARIANTS = 12  # of one flag that are compared: the busiest when it was first looked at
 SETTLING_PACE = timedelta(seconds=45)
@@ -111,7 +102,7 @@ def _for_flags_seen(environment: Environment, changes: list[Change], now: dateti
         known = {first.baseline, *(one.candidate for one in own_watches)}
         new = [one.variant for one in variants if one.flag == flag and one.variant not in known]
         if first.candidate and new and len(own_watches) < MOST_VARIANTS:
-            _watch_others(first, new[: MOST_VARIANTS - len(own_watches)], now)
+            watch_others(first, new[: MOST_VARIANTS - len(own_watches)], now)
     for flag in {one.flag for one in variants} - watched.keys():
         own = [one for one in changes if one.flag == flag and one.time >= now - WEEK]
         if own:
@@ -150,27 +141,6 @@ def due(now: datetime, limit: int = 20) -> list[int]:
     return list(found.values_list("id", flat=True)[:limit])
 
 
-def look(watch_id: int, now: datetime) -> Watch | None:
-    """One look, kept. Skipped (None) when another worker holds the watch.
-
-    The row is claimed by moving its next look ahead, so that two workers never do the same work
-    and a worker killed half way delays one look only.
-    """
-    watch = claim(watch_id, now)
-    if watch is None:
-        return None
-    try:
-        keep(watch, _examined(watch, now), now)
-    except NothingToCompare as reason:
-        keep_reason(watch, str(reason), now)
-    except QueryTooLarge as reason:
-        keep_reason(watch, f"Too much traffic for one look: {reason}", now)
-    except StoreUnavailable:
-        log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
-        return watch  # its claim runs out in half a minute
-    return watch
-
-
 def claim(watch_id: int, now: datetime) -> Watch | None:
     """A due watch, for this worker alone until its claim runs out; None if another holds it."""
     with transaction.atomic():
@@ -186,45 +156,7 @@ def claim(watch_id: int, now: datetime) -> Watch | None:
     return watch
 
 
-def _examined(watch: Watch, now: datetime) -> Result:
-    if watch.subject == Watch.Subject.FLAG:
-        return _examined_flag(watch, now)
-    if watch.subject == Watch.Subject.BUILD:
-        return _examined_build(watch, now)
-    since, until = window_of(watch.started_at, now)
-    moment = Moment(watch.started_at, watch.service)
-    return examine(Comparison(watch.environment_id, moment, since, until))
-
-
-def _examined_flag(watch: Watch, now: datetime) -> Result:
-    until = watch.ended_at or now
-    variants = [
-        one.variant for one in seen(watch.environment_id, watch.started_at, until, watch.flag)
-    ]
-    if not variants:
-        raise NothingToCompare(f"No request has asked for {watch.flag} since then.")
-    flag = Flag.objects.filter(environment_id=watch.environment_id, key=watch.flag).first()
-    if len(variants) == 1:
-        if watch.change is None:
-            raise NothingToCompare(f"Every request sees {watch.flag}={variants[0]}.")
-        since, until = window_of(watch.started_at, until)
-        return examine(Comparison(watch.environment_id, Moment(watch.started_at), since, until))
-    if not watch.candidate:
-        watch.baseline = baseline_of(variants, flag)
-        others = [variant for variant in variants if variant != watch.baseline]
-        watch.candidate = others[0]
-        _watch_others(watch, others[1:MOST_VARIANTS], now)
-    comparison = Comparison(
-        watch.environment_id,
-        Variants(watch.flag, watch.baseline, watch.candidate),
-        watch.started_at,
-        until,
-    )
-    plan = plan_of(flag, watch.baseline, watch.candidate) if not watch.ended_at else None
-    return examine(comparison, plan)
-
-
-def _watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:
+def watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:
     """Every further variant gets a comparison with the same baseline and start."""
     for variant in variants:
         _make(
@@ -241,108 +173,11 @@ def _watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:
         )
 
 
-def _examined_build(watch: Watch, now: datetime) -> Result:
-    """Builds that ran side by side, where they did for long enough; else before and after.
-
-    A roll-out is short. What it leaves undecided, the hour after may show; what the hour after
-    shows is said only where side by side said nothing.
-    """
-    together = _examined_together(watch, now)
-    if together and (together.findings or now < watch.started_at + SIDE_BY_SIDE):
-        return together
-    since, until = window_of(watch.started_at, now)
-    moment = Moment(watch.started_at, watch.service, watch.candidate)
-    try:
-        after = examine(Comparison(watch.environment_id, moment, since, until))
-    except NothingToCompare:
-        return together or _examined_instances(watch, until)
-    return after if after.findings or not together else together
-
-
-def _examined_together(watch: Watch, now: datetime) -> Result | None:
-    """None where the builds did not run side by side for long enough to test anything."""
-    if not watch.baseline:
-        return None
-    builds = Builds(watch.service, watch.baseline, watch.candidate)
-    since = watch.started_at - SIDE_BY_SIDE
-    until = min(now, watch.started_at + MOMENT_LENGTH)
-    try:
-        result = examine(Comparison(watch.environment_id, builds, since, until))
-    except NothingToCompare:
-        return None
-    return result if any(one.delta.tested for one in result.judged) else None
-
-
-def _examined_instances(watch: Watch, until: datetime) -> Result:
-    """Where events carry no build: instances first seen since the deploy, else before and after."""
-    instances = Instances(watch.service, watch.started_at, watch.candidate)
-    try:
-        return examine(Comparison(watch.environment_id, instances, watch.started_at, until))
-    except NothingToCompare:
-        since, until = window_of(watch.started_at, until)
-        moment = Moment(watch.started_at, watch.service)
-        return examine(Comparison(watch.environment_id, moment, since, until))
-
-
-def keep(watch: Watch, result: Result, now: datetime) -> None:
-    base = f"/{watch.environment.project.slug}/{watch.environment.slug}"
-    seen_before = _events(watch)
-    found = reasons(result, watch.result.get("findings", []))
-    watch.result = result_json(result, base, found)
-    watch.verdict, watch.headline = told(result, watch.result)
-    watch.evidence = result.evidence
-    watch.findings_count = len(result.findings)
-    if watch.decided_at is None and watch.verdict in ("worse", "better"):
-        watch.decided_at = now
-        log.info("watch.decided", extra={"watch_id": watch.id, "verdict": watch.verdict})
-    _note_history(watch, now)
-    _looked(watch, now, seen_before)
-
-
-def keep_reason(watch: Watch, reason: str, now: datetime) -> None:
-    watch.headline = reason.removesuffix(".")
-    if watch.looks == 0:
-        watch.verdict = Watch.Verdict.UNKNOWN
-    _looked(watch, now, _events(watch))
-
-
-def _note_history(watch: Watch, now: datetime) -> None:
-    """The leading delta's interval at this look: how certainty grew."""
-    deltas = watch.result["findings"] or watch.result["deltas"]
-    if not deltas:
-        return
-    first = deltas[0]
-    interval = first["interval"]["difference" if first["ratio"] is None else "ratio"]
-    watch.history = [
-        *watch.history[-HISTORY_KEPT:],
-        {
-            "at": now.isoformat(),
-            "measure": first["measure"],
-            "scope": first["scope"],
-            "value": first["difference"] if first["ratio"] is None else first["ratio"],
-            "interval": interval,
-            "verdict": watch.verdict,
-        },
-    ]
-
-
 def pass_over(watch: Watch, now: datetime) -> None:
     """Nothing has arrived since the last look: what it found holds, and the next one is planned."""
     watch.next_look_at = next_look(watch, now, settled=watch.looks >= SETTLING_LOOKS)
     watch.looked_at = now
     watch.save(update_fields=["next_look_at", "looked_at"])
-
-
-def _looked(watch: Watch, now: datetime, seen_before: int) -> None:
-    watch.looked_at = now
-    watch.looks += 1
-    settled = watch.looks >= SETTLING_LOOKS and seen_before == _events(watch)
-    watch.next_look_at = next_look(watch, now, settled=settled)
-    watch.save()
-
-
-def _events(watch: Watch) -> int:
-    return sum(watch.result.get(side, {}).get("events", 0) for side in ("baseline", "candidate"))
 
 
 def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
@@ -358,8 +193,3 @@ def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
     if by_moment and age > MOMENT_PACE:
         return now + MOMENT_PACE
     return now + min(max(age / 30, timedelta(seconds=10)), SLOWEST)
-
-
-def variants_now(environment_id: int, now: datetime) -> list[Seen]:
-    """Who saw what within the last day, for the flag pages."""
-    return seen(environment_id, now - SEEN_WITHIN, now)

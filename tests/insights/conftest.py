@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insights import builds, watches
+from insights import builds, looks, watches
 from insights.models import Watch
 from projects.models import Environment
 from releases.models import Change
@@ -23,7 +23,7 @@ class Shop:
         builds.detect(self.environment.id, self.now)
         watches.ensure(self.environment, self.now)
         for watch_id in watches.due(self.now, limit=100):
-            watches.look(watch_id, self.now)
+            looks.look(watch_id, self.now)
 
     def change(self, **fields: str) -> Change:
         return Change.objects.get(environment=self.environment, **fields)

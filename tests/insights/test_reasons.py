@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from insights import watches
+from insights import looks
 from insights.models import Watch
 from projects.models import Environment
 from releases.models import Change
@@ -68,7 +68,7 @@ def test_what_hardly_grew_is_not_searched_again(
     before = watch.result["findings"][0]["reasons"]
     monkeypatch.setattr("insights.reasons.search", pytest.fail)
     Watch.objects.filter(id=watch.id).update(next_look_at=entangled.now)
-    watches.look(watch.id, entangled.now)
+    looks.look(watch.id, entangled.now)
     watch.refresh_from_db()
     assert watch.looks == 2
     assert watch.result["findings"][0]["reasons"] == before

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from insights import rounds, watches
+from insights import looks, rounds, watches
 from insights.cohorts import Comparison
 from insights.comparison import totals_of_many
 from insights.models import Watch
@@ -49,7 +49,7 @@ def test_nothing_is_read_when_nothing_arrived(shop: Shop, monkeypatch: pytest.Mo
     round_of(shop, times=watches.SETTLING_LOOKS)
     Watch.objects.update(looked_at=shop.now + timedelta(hours=1))  # long after all that is stored
     monkeypatch.setattr(rounds, "totals_of_many", pytest.fail)
-    monkeypatch.setattr(watches, "look", pytest.fail)
+    monkeypatch.setattr(looks, "look", pytest.fail)
     before = dict(Watch.objects.values_list("id", "looks"))
     assert round_of(shop) == 0
     assert dict(Watch.objects.values_list("id", "looks")) == before

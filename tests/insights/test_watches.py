@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insights import late, watches
+from insights import late, looks
 from insights.models import Watch
 from projects.models import Environment
 from releases.models import Change
@@ -39,7 +39,7 @@ def test_everything_that_changed_has_a_watch_once(shop: Shop) -> None:
 def test_a_look_that_another_worker_holds_is_skipped(shop: Shop) -> None:
     shop.look()
     watch = shop.watch(flag="USE_CACHING")
-    assert watches.look(watch.id, shop.now) is None
+    assert looks.look(watch.id, shop.now) is None
     assert Watch.objects.get(id=watch.id).looks == 1
 
 

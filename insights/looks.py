@@ -1,0 +1,194 @@
+"""One look at a watch: what it compares now, what was found, kept.
+
+Which watches there are and when each is due is `insights.watches`; `insights.rounds` looks at many
+flags in one scan.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from events.store.client import StoreUnavailable
+from events.store.read import QueryTooLarge
+from flags.models import Flag
+from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
+from insights.examine import NothingToCompare, Plan, Result, examine, window_of
+from insights.exposed import baseline_of, plan_of, seen
+from insights.models import Watch
+from insights.reasons import reasons
+from insights.results import result_json, told
+from insights.watches import (
+    MOMENT_LENGTH,
+    MOST_VARIANTS,
+    SETTLING_LOOKS,
+    claim,
+    next_look,
+    watch_others,
+)
+
+log = logging.getLogger("flipscope.insights")
+
+SIDE_BY_SIDE = timedelta(minutes=15)
+HISTORY_KEPT = 200
+
+
+def look(watch_id: int, now: datetime) -> Watch | None:
+    """One look, kept. Skipped (None) when another worker holds the watch.
+
+    The row is claimed by moving its next look ahead, so that two workers never do the same work
+    and a worker killed half way delays one look only.
+    """
+    watch = claim(watch_id, now)
+    if watch is None:
+        return None
+    try:
+        keep(watch, _examined(watch, now), now)
+    except NothingToCompare as reason:
+        keep_reason(watch, str(reason), now)
+    except QueryTooLarge as reason:
+        keep_reason(watch, f"Too much traffic for one look: {reason}", now)
+    except StoreUnavailable:
+        log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
+        return watch  # its claim runs out in half a minute
+    return watch
+
+
+def _examined(watch: Watch, now: datetime) -> Result:
+    if watch.subject == Watch.Subject.FLAG:
+        return _examined_flag(watch, now)
+    if watch.subject == Watch.Subject.BUILD:
+        return _examined_build(watch, now)
+    return _before_and_after(watch, Moment(watch.started_at, watch.service), now)
+
+
+def _before_and_after(watch: Watch, moment: Moment, until: datetime) -> Result:
+    window = window_of(watch.started_at, until)
+    return examine(Comparison(watch.environment_id, moment, *window))
+
+
+def _examined_flag(watch: Watch, now: datetime) -> Result:
+    until = watch.ended_at or now
+    variants = [
+        one.variant for one in seen(watch.environment_id, watch.started_at, until, watch.flag)
+    ]
+    if not variants:
+        raise NothingToCompare(f"No request has asked for {watch.flag} since then.")
+    flag = Flag.objects.filter(environment_id=watch.environment_id, key=watch.flag).first()
+    if len(variants) == 1:
+        if watch.change is None:
+            raise NothingToCompare(f"Every request sees {watch.flag}={variants[0]}.")
+        return _before_and_after(watch, Moment(watch.started_at), until)
+    if not watch.candidate:
+        watch.baseline = baseline_of(variants, flag)
+        others = [variant for variant in variants if variant != watch.baseline]
+        watch.candidate = others[0]
+        watch_others(watch, others[1:MOST_VARIANTS], now)
+    return examine(variants_compared(watch, now), plan_in_force(watch, flag))
+
+
+def variants_compared(watch: Watch, now: datetime) -> Comparison:
+    """The comparison of a flag's watch whose two variants are known."""
+    return Comparison(
+        watch.environment_id,
+        Variants(watch.flag, watch.baseline, watch.candidate),
+        watch.started_at,
+        watch.ended_at or now,
+    )
+
+
+def plan_in_force(watch: Watch, flag: Flag | None) -> Plan | None:
+    """How the definition assigns its variants; None once it has changed since."""
+    return None if watch.ended_at else plan_of(flag, watch.baseline, watch.candidate)
+
+
+def _examined_build(watch: Watch, now: datetime) -> Result:
+    """Builds that ran side by side, where they did for long enough; else before and after.
+
+    A roll-out is short. What it leaves undecided, the hour after may show; what the hour after
+    shows is said only where side by side said nothing.
+    """
+    together = _examined_together(watch, now)
+    if together and (together.findings or now < watch.started_at + SIDE_BY_SIDE):
+        return together
+    moment = Moment(watch.started_at, watch.service, watch.candidate)
+    try:
+        after = _before_and_after(watch, moment, now)
+    except NothingToCompare:
+        return together or _examined_instances(watch, window_of(watch.started_at, now)[1])
+    return after if after.findings or not together else together
+
+
+def _examined_together(watch: Watch, now: datetime) -> Result | None:
+    """None where the builds did not run side by side for long enough to test anything."""
+    if not watch.baseline:
+        return None
+    builds = Builds(watch.service, watch.baseline, watch.candidate)
+    since = watch.started_at - SIDE_BY_SIDE
+    until = min(now, watch.started_at + MOMENT_LENGTH)
+    try:
+        result = examine(Comparison(watch.environment_id, builds, since, until))
+    except NothingToCompare:
+        return None
+    return result if any(one.delta.tested for one in result.judged) else None
+
+
+def _examined_instances(watch: Watch, until: datetime) -> Result:
+    """Where events carry no build: instances first seen since the deploy, else before and after."""
+    instances = Instances(watch.service, watch.started_at, watch.candidate)
+    try:
+        return examine(Comparison(watch.environment_id, instances, watch.started_at, until))
+    except NothingToCompare:
+        return _before_and_after(watch, Moment(watch.started_at, watch.service), until)
+
+
+def keep(watch: Watch, result: Result, now: datetime) -> None:
+    base = f"/{watch.environment.project.slug}/{watch.environment.slug}"
+    seen_before = _events(watch)
+    found = reasons(result, watch.result.get("findings", []))
+    watch.result = result_json(result, base, found)
+    watch.verdict, watch.headline = told(result, watch.result)
+    watch.evidence = result.evidence
+    watch.findings_count = len(result.findings)
+    if watch.decided_at is None and watch.verdict in ("worse", "better"):
+        watch.decided_at = now
+        log.info("watch.decided", extra={"watch_id": watch.id, "verdict": watch.verdict})
+    _note_history(watch, now)
+    _looked(watch, now, seen_before)
+
+
+def keep_reason(watch: Watch, reason: str, now: datetime) -> None:
+    watch.headline = reason.removesuffix(".")
+    if watch.looks == 0:
+        watch.verdict = Watch.Verdict.UNKNOWN
+    _looked(watch, now, _events(watch))
+
+
+def _note_history(watch: Watch, now: datetime) -> None:
+    """The leading delta's interval at this look: how certainty grew."""
+    deltas = watch.result["findings"] or watch.result["deltas"]
+    if not deltas:
+        return
+    first = deltas[0]
+    interval = first["interval"]["difference" if first["ratio"] is None else "ratio"]
+    watch.history = [
+        *watch.history[-HISTORY_KEPT:],
+        {
+            "at": now.isoformat(),
+            "measure": first["measure"],
+            "scope": first["scope"],
+            "value": first["difference"] if first["ratio"] is None else first["ratio"],
+            "interval": interval,
+            "verdict": watch.verdict,
+        },
+    ]
+
+
+def _looked(watch: Watch, now: datetime, seen_before: int) -> None:
+    watch.looked_at = now
+    watch.looks += 1
+    settled = watch.looks >= SETTLING_LOOKS and seen_before == _events(watch)
+    watch.next_look_at = next_look(watch, now, settled=settled)
+    watch.save()
+
+
+def _events(watch: Watch) -> int:
+    return sum(watch.result.get(side, {}).get("events", 0) for side in ("baseline", "candidate"))

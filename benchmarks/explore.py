@@ -2,7 +2,7 @@
 
     python manage.py up --port 8000 --data DIR            # in another terminal
     python -m benchmarks.explore --data DIR --url http://127.0.0.1:8000 \\
-        --events 10000000 --attributes 40 [--ingest] [--memory]
+        --events 10000000 --attributes 40 [--ingest]
 
 Makes a project of its own and fills it inside the engine, once for each size. Each question is
 asked several times in turn, with other constants each time, so that no cache answers.

@@ -1,5 +1,7 @@
 """The JSON API of this room: questions to the events."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -16,14 +18,11 @@ from web.errors import ApiError
 router = Router(tags=["events"])
 
 
-@router.post("/query", summary="Ask the events; the specification is Honeycomb's")
-def query(
-    request: HttpRequest, project: Path[str], environment: Path[str], spec: Body[dict[str, Any]]
-) -> dict[str, Any]:
-    """Every aggregate is weighted by the events' sample rates; a flag is the column flags.KEY."""
-    found = api_environment(request, project, environment)
+@contextmanager
+def _told() -> Iterator[None]:
+    """Why there is no answer, as an ApiError."""
     try:
-        return answer(found.id, spec)
+        yield
     except QueryError as error:
         raise ApiError(422, "invalid_query", str(error), field=error.field or None) from None
     except QueryTooLarge as error:
@@ -35,6 +34,16 @@ def query(
             "The event store does not answer. Ask again in a moment.",
             retry_after_s=2,
         ) from None
+
+
+@router.post("/query", summary="Ask the events; the specification is Honeycomb's")
+def query(
+    request: HttpRequest, project: Path[str], environment: Path[str], spec: Body[dict[str, Any]]
+) -> dict[str, Any]:
+    """Every aggregate is weighted by the events' sample rates; a flag is the column flags.KEY."""
+    found = api_environment(request, project, environment)
+    with _told():
+        return answer(found.id, spec)
 
 
 @router.post("/export", summary="The raw events of a query, as NDJSON or Parquet")
@@ -43,17 +52,6 @@ def export_events(
 ) -> StreamingHttpResponse:
     """A query's times and filters, `format` (ndjson or parquet) and `limit`; oldest first."""
     found = api_environment(request, project, environment)
-    try:
+    with _told():
         chunks, content_type = export(found.id, spec)
-    except QueryError as error:
-        raise ApiError(422, "invalid_query", str(error), field=error.field or None) from None
-    except QueryTooLarge as error:
-        raise ApiError(422, "query_too_large", str(error)) from None
-    except StoreUnavailable:
-        raise ApiError(
-            503,
-            "store_unavailable",
-            "The event store does not answer. Ask again in a moment.",
-            retry_after_s=2,
-        ) from None
     return StreamingHttpResponse(chunks, content_type=content_type)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from flags import editing, launching, plans
 from flags.governance import Withheld
 from flags.launch_forms import DOES, PARTS, ActForm, LaunchForm
-from flags.models import Flag, Launch
+from flags.models import Flag
 from flags.plans import PlanConflict
 from flags.views import first_error, sent_to
 from flags.wrong import DefinitionError
@@ -64,11 +64,7 @@ def act_on_launch(
     request: HttpRequest, project: str, environment: str, launch_id: int
 ) -> HttpResponse:
     access = environment_for(request, project, environment, "editor")
-    launch = (
-        Launch.objects.select_related("environment__project")
-        .filter(environment=access.environment, id=launch_id)
-        .first()
-    )
+    launch = launching.find(access.environment, launch_id)
     if launch is None:
         raise Http404(f"There is no launch {launch_id} in {environment}.")
     address = f"/{project}/{environment}/launches/{launch_id}"

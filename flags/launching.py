@@ -15,6 +15,12 @@ from flags.wrong import DefinitionError
 from projects.models import Environment
 
 
+def find(environment: Environment, launch_id: int) -> Launch | None:
+    """A launch of this environment, with it and its project."""
+    found = Launch.objects.select_related("environment__project")
+    return found.filter(environment=environment, id=launch_id).first()
+
+
 def on_variant(flag: Flag) -> str:
     """The variant that "on" means: true of a boolean, else the default where it is not the off."""
     found = next((name for name, value in flag.variants.items() if value is True), "")

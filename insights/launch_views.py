@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
-from flags.models import Launch
+from flags import launching
 from insights import launches
 from projects.access import Access, environment_for
 from projects.models import Environment, Membership
@@ -70,11 +70,7 @@ def show_launch(
     request: HttpRequest, project: str, environment: str, launch_id: int
 ) -> HttpResponse:
     access = environment_for(request, project, environment)
-    launch = (
-        Launch.objects.select_related("environment__project")
-        .filter(environment=access.environment, id=launch_id)
-        .first()
-    )
+    launch = launching.find(access.environment, launch_id)
     if launch is None:
         raise Http404(f"There is no launch {launch_id} in {environment}.")
     context = _context(access)

@@ -7,6 +7,7 @@ from typing import Any
 from events.query.flags import variant_of_trace
 from events.query.rows import EVENT
 from events.store.read import Statement, moment, run, utc
+from insights.entries import entries
 
 LIMIT = 100
 FILTERS = ("service", "route", "flag", "variant", "build", "status", "error", "user")
@@ -54,18 +55,8 @@ class Event:
 
 def requests(environment_id: int, asked: Asked) -> list[Event]:
     """The newest entry events first, LIMIT at most. Raises StoreUnavailable, QueryTooLarge."""
-    where = [
-        "environment = {environment:UInt32}",
-        "entry",
-        "time >= {since:DateTime64(6, 'UTC')}",
-        "time < {until:DateTime64(6, 'UTC')}",
-    ]
-    parameters: dict[str, Any] = {
-        "environment": environment_id,
-        "since": moment(asked.since),
-        "until": moment(asked.until),
-        "limit": LIMIT,
-    }
+    where, parameters = entries(environment_id, asked.since, asked.until)
+    parameters["limit"] = LIMIT
     for name, column in (
         ("service", "service"),
         ("route", "route"),

@@ -13,6 +13,7 @@ from typing import Any
 from events.query.flags import SEPARATOR
 from events.store.read import moment
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
+from insights.entries import entries
 from insights.statistics.quantiles import BINS_PER_E
 from insights.totals import BUCKETS, CAP, QUANTILES, Cut
 
@@ -39,19 +40,12 @@ def _micros(time: datetime) -> int:
 def _where(comparisons: Sequence[Comparison]) -> tuple[list[str], dict[str, Any]]:
     """The entry events that any of the comparisons may need. All share environment and scope."""
     first = comparisons[0]
-    where = [
-        "environment = {environment:UInt32}",
-        "entry",
-        "time >= {since:DateTime64(6, 'UTC')}",
-        "time < {until:DateTime64(6, 'UTC')}",
-    ]
-    parameters: dict[str, Any] = {
-        "environment": first.environment_id,
-        "since": moment(min(one.since for one in comparisons)),
-        "until": moment(max(one.until for one in comparisons)),
-        "bins": BINS_PER_E,
-        "buckets": BUCKETS,
-    }
+    where, parameters = entries(
+        first.environment_id,
+        min(one.since for one in comparisons),
+        max(one.until for one in comparisons),
+    )
+    parameters |= {"bins": BINS_PER_E, "buckets": BUCKETS}
     service = first.scope.service
     if not isinstance(first.cohorts, Variants) and first.cohorts.service:
         service = first.cohorts.service

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.query.flags import variant_of_trace
-from events.store.read import Statement, moment, run
+from events.store.read import Statement, run
 from insights.cohorts import Scope
+from insights.entries import entries
 
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 MOST_LINES = 6
@@ -73,17 +74,7 @@ def lines(
 def _where(
     environment_id: int, since: datetime, until: datetime, scope: Scope
 ) -> tuple[str, dict[str, Any]]:
-    where = [
-        "environment = {environment:UInt32}",
-        "entry",
-        "time >= {since:DateTime64(6, 'UTC')}",
-        "time < {until:DateTime64(6, 'UTC')}",
-    ]
-    parameters: dict[str, Any] = {
-        "environment": environment_id,
-        "since": moment(since),
-        "until": moment(until),
-    }
+    where, parameters = entries(environment_id, since, until)
     for name in ("service", "route"):
         if value := getattr(scope, name):
             where.append(f"{name} = {{{name}:String}}")

@@ -7,10 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from events.query.spec import FILTER_OPERATORS, QueryError
-from events.store import progress
-from events.store.read import QueryStopped, QueryTooLarge
+from events.query.spec import FILTER_OPERATORS
 from insights.explore import annotations
+from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of, where_lines
 from insights.explore.cohort_pictures import pictures, text
 from insights.explore.cohorts import Cohorts, Measures, cohorts
@@ -76,19 +75,13 @@ def _found(
     here: Place, first: tuple[Where, ...], second: tuple[Where, ...], by: list[str], token: str
 ) -> dict[str, Any]:
     environment = here.access.environment
-    if not progress.TOKEN.match(token):
-        token = secrets.token_hex(8)
-    ask = progress.watched(environment.id, token)
+    ask = asker(environment.id, token)
     try:
         found = cohorts(
             environment, here.question, first, second, here.known, by=by, now=here.now, ask=ask
         )
-    except QueryError as error:
-        return {"problem": str(error), "part": error.field}
-    except QueryTooLarge as error:
-        return {"problem": str(error), "part": "too large"}
-    except QueryStopped:
-        return {"stopped": True}
+    except UNANSWERED as error:
+        return unanswered(error)
     zone = environment.zone
     marks = annotations.changes(
         environment.id, found.meant.since, found.meant.until, here.question.marks

@@ -8,11 +8,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from events.query.spec import QueryError
-from events.store import progress
-from events.store.read import QueryStopped, QueryTooLarge
 from insights import axes
 from insights.explore import units
+from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.box import PARTS, Different, different
 from insights.explore.different import Difference
 from insights.explore.place import Place, place
@@ -56,17 +54,11 @@ def show_difference(request: HttpRequest, project: str, environment: str) -> Htt
 
 def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
     environment = here.access.environment
-    if not progress.TOKEN.match(token):
-        token = secrets.token_hex(8)
-    ask = progress.watched(environment.id, token)
+    ask = asker(environment.id, token)
     try:
         found = different(environment, here.question, here.known, parts, now=here.now, ask=ask)
-    except QueryError as error:
-        return {"problem": str(error), "part": error.field}
-    except QueryTooLarge as error:
-        return {"problem": str(error), "part": "too large"}
-    except QueryStopped:
-        return {"stopped": True}
+    except UNANSWERED as error:
+        return unanswered(error)
     inside = here.question
     for one in found.box.filters:
         inside = inside.filtered(one.field, one.op, one.value)

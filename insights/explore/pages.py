@@ -14,9 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 from events.query.answer import answer
 from events.query.spec import QueryError
 from events.store import progress
-from events.store.read import QueryStopped, QueryTooLarge
+from events.store.read import QueryTooLarge
 from insights.explore import keeping
 from insights.explore.answers import answer_of
+from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of
 from insights.explore.place import Place, place
 from insights.explore.said import in_words
@@ -72,21 +73,15 @@ def show_answer(request: HttpRequest, project: str, environment: str) -> HttpRes
 def _answered(here: Place, token: str = "") -> dict[str, Any]:
     """`answer`, or `problem` in words with the `field` that is wrong."""
     environment = here.access.environment
-    if not progress.TOKEN.match(token):
-        token = secrets.token_hex(8)
-    ask = progress.watched(environment.id, token)
+    ask = asker(environment.id, token)
     try:
         return {
             "answer": answer_of(
                 environment, here.question, here.known, now=here.now, ask=ask, base=here.base
             )
         }
-    except QueryError as error:
-        return {"problem": str(error), "part": error.field}
-    except QueryTooLarge as error:
-        return {"problem": str(error), "part": "too large"}
-    except QueryStopped:
-        return {"problem": "", "stopped": True}
+    except UNANSWERED as error:
+        return unanswered(error)
 
 
 @require_GET

@@ -21,12 +21,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import clickhouse_connect
 
 from tests.faults.traffic import Heard, Reader, traffic
-from tests.stack.processes import GIVEN, ROOT, Up, free_port, until
+from tests.stack.processes import Up, free_port, ingest_key, until
 
 EMAIL, PASSWORD = "ada@acme.example", "correct-horse-battery"
 PAGES = ["/acme/production/", "/acme/production/data", "/acme/production/timeline"]
@@ -155,29 +154,13 @@ def _memory_mib(up: Up) -> int:
     return total
 
 
-def _bootstrap(data: Path) -> str:
-    done = subprocess.run(
-        [
-            *(sys.executable, "manage.py", "bootstrap", "--project", "acme"),
-            *("--email", EMAIL, "--password", PASSWORD, "--data", str(data)),
-        ],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in GIVEN},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return str(answer["environments"]["production"]["ingest_key"])
-
-
 def run(data: Path, minutes: float, seed: int, *, disk: bool) -> Report:
     report, heard, chance = Report(seed, minutes), Heard(), random.Random(seed)
     os.environ["EVENTS_MIN_FREE_BYTES"] = str(LEAST_FREE)
     up = Up(data, "--port", str(free_port())).ready()
     try:
         url = up.addresses()["WEB_URL"]
-        key = _bootstrap(data)
+        key = ingest_key(data, EMAIL, PASSWORD)
         with Reader(url, EMAIL, PASSWORD, PAGES) as reader:
             with traffic(url, key, heard):
                 until(lambda: len(heard.acknowledged) > 100, 60)

@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -13,12 +11,11 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import clickhouse_connect
 import pytest
 
-from tests.stack.processes import GIVEN, ROOT, Up, free_port, left, until
+from tests.stack.processes import Up, free_port, ingest_key, left, until
 
 pytestmark = pytest.mark.stack
 
@@ -88,23 +85,6 @@ def up(tmp_path: Path) -> Iterator[Up]:
     assert left(tmp_path / "data") == {}
 
 
-def _ingest_key(data: Path) -> str:
-    done = subprocess.run(
-        [
-            *(sys.executable, "manage.py", "bootstrap", "--project", "acme"),
-            *("--email", "ada@acme.example", "--password", "correct-horse-battery"),
-            *("--data", str(data)),
-        ],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in GIVEN},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return str(answer["environments"]["production"]["ingest_key"])
-
-
 def _healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
@@ -117,7 +97,7 @@ def test_every_acknowledged_event_survives_the_kill_of_each_process(up: Up) -> N
     url = up.addresses()["WEB_URL"]
     order = list(PROGRAMS)
     random.Random(SEED).shuffle(order)
-    with Sender(url, _ingest_key(up.data)) as sender:
+    with Sender(url, ingest_key(up.data, "ada@acme.example", "correct-horse-battery")) as sender:
         for name in order:
             before = len(sender.acknowledged)
             until(lambda mark=before: len(sender.acknowledged) > mark, 30)

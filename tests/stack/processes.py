@@ -81,6 +81,23 @@ class Up:
         self.process.wait(10)
 
 
+def ingest_key(data: Path, email: str, password: str) -> str:
+    """`manage.py bootstrap` of the project acme on a running stack: production's ingest key."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "manage.py", "bootstrap", "--project", "acme"),
+            *("--email", email, "--password", password, "--data", str(data)),
+        ],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in GIVEN},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return str(answer["environments"]["production"]["ingest_key"])
+
+
 def left(data: Path) -> dict[int, str]:
     """Processes that belong to the folder, by their command line or environment."""
     found = {}

@@ -1,0 +1,53 @@
+"""granian for our processes, whose workers leave when their parent does.
+
+After a kill -9 of granian's main process a worker would live on with the port, and a second granian
+would share it: requests would be answered by either. So the worker watches its parent.
+"""
+
+import argparse
+import importlib
+import os
+import threading
+import time
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+
+WATCH_S = 0.1
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
+
+
+def load(target: str) -> Any:
+    """In the worker: watch the parent, then import the application."""
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def serve(
+    application: str, interface: Interfaces, *, about: str, port: int, **settings: Any
+) -> None:
+    """Serve where the command line says until told to stop; `settings` are granian's."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=port)
+    parser.add_argument("--data", help="the data folder; read by the settings, named here to see")
+    arguments = parser.parse_args()
+    if arguments.data:
+        os.environ["FLIPSCOPE_DATA"] = arguments.data
+    Granian(
+        application,
+        address=arguments.host,
+        port=arguments.port,
+        interface=interface,
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        websockets=False,
+        **settings,
+    ).serve(target_loader=load)

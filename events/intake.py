@@ -118,7 +118,7 @@ def key_holder(request: HttpRequest) -> KeyHolder:
 def _body(request: HttpRequest, limit: int) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or ""
     chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    expected = int(length) if length.isdigit() else 0
+    expected = int(length) if length.isdecimal() else 0
     checked_length(expected, limit)
     try:
         if chunked and not length:

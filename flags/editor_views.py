@@ -17,6 +17,7 @@ from flags.views import sent_to
 from flags.wrong import DefinitionError
 from projects.access import Access, environment_for
 from web.pages import page
+from web.request import whole
 
 EXAMPLE = "targetingKey = user-1\ncountry = NZ\nemail = someone@acme.com"
 RAW = ("type", "variants", "enabled", "default_variant", "off_variant")
@@ -104,7 +105,7 @@ class _Form:
             patch,
             actor=self.access.actor,
             reason=self.sent.get("reason", ""),
-            version=int(version) if version.isdigit() else None,
+            version=whole(version),
             override=self.sent.get("override", ""),
         )
         address = f"{self._base()}/flags/{quote(self.flag.key)}"

@@ -19,6 +19,7 @@ from flags.evaluate import Evaluation, context_of, evaluate
 from flags.tickets import event_stream
 from projects.keys import KeyHolder, find, secret_of
 from web.errors import ApiError
+from web.request import whole
 
 LARGEST_CONTEXT = 1024 * 1024
 CORS = {
@@ -112,7 +113,7 @@ def _asked(request: HttpRequest) -> tuple[KeyHolder, EvaluationContext]:
 def _generation(request: HttpRequest) -> int:
     """What a client was told of in an event: its answer must not be older than that."""
     told = request.GET.get("flagConfigEtag", "").strip('"').removeprefix("g")
-    return int(told) if told.isascii() and told.isdigit() and len(told) < 18 else 0
+    return whole(told) or 0
 
 
 def _environment(holder: KeyHolder) -> int:

@@ -16,6 +16,7 @@ from flags.wrong import DefinitionError
 from projects import audit
 from projects.access import Access, environment_for
 from web.pages import page
+from web.request import whole
 
 
 class FreezeForm(forms.Form):
@@ -61,9 +62,7 @@ def _acted(request: HttpRequest, access: Access) -> str:
             return _frozen(request, access)
         case "thaw":
             number = request.POST.get("freeze", "")
-            found = Freeze.objects.filter(
-                environment=environment, id=int(number) if number.isdigit() else 0
-            ).first()
+            found = Freeze.objects.filter(environment=environment, id=whole(number)).first()
             if found is None:
                 raise DefinitionError("freeze", "There is no such freeze window.")
             _record(access, "freeze.removed", _facts(found), None)

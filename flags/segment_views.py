@@ -15,6 +15,7 @@ from flags.views import sent_to
 from flags.wrong import DefinitionError
 from projects.access import Access, environment_for
 from web.pages import page
+from web.request import whole
 
 ATTRIBUTES_ONLY = [
     one for one in editor.CHOICES if "segment" not in one[0] and "flag" not in one[0]
@@ -47,7 +48,7 @@ def segments(request: HttpRequest, project: str, environment: str) -> HttpRespon
             actor=access.actor,
             description=sent.get("description", "").strip(),
             reason=sent.get("reason", ""),
-            version=int(version) if version.isdigit() else None,
+            version=whole(version),
         )
     except DefinitionError as error:
         return _shown(request, access, name, sent=sent, conditions=conditions, error=error.message)

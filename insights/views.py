@@ -21,6 +21,7 @@ from projects.access import Access, environment_for
 from releases.changes import timeline
 from releases.models import Change
 from web.pages import page
+from web.request import whole
 
 PAGE = 50
 
@@ -91,7 +92,7 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
         until=_until(request),
         kinds=(filters["kind"],) if filters["kind"] in Change.Kind.values else (),
         service=filters["service"] or None,
-        before_id=int(before) if before.isdigit() else None,
+        before_id=whole(before),
         limit=PAGE + 1,
     )
     shown = [one for one in told(found[:PAGE]) if _matches(one, filters)]
@@ -163,7 +164,7 @@ def _asked(request: HttpRequest) -> tuple[requests_page.Asked, list[str]]:
         return found.astimezone(UTC)
 
     status = request.GET.get("status", "")
-    if status and not (status.isdigit() and int(status) <= 999):
+    if status and ((code := whole(status)) is None or code > 999):
         unread.append("status")
         status = ""
     texts = {

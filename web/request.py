@@ -10,6 +10,14 @@ class Request(HttpRequest):
     htmx: HtmxDetails
 
 
+MOST_DIGITS = 18  # so that whatever is read fits PostgreSQL's bigint
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a part of a request says, or None: "²" is a digit and no number."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a piece of the page, not for a page it navigates to or restores."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)

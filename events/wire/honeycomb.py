@@ -65,7 +65,9 @@ def one(
         _refuse(decoded, 0, EMPTY)
         return decoded
     told = headers.get("X-Honeycomb-Samplerate", "").strip()
-    samplerate: int | str | None = int(told) if told.isdigit() and len(told) < 10 else told or None
+    samplerate: int | str | None = (
+        int(told) if told.isdecimal() and len(told) < 10 else told or None
+    )
     time = headers.get("X-Honeycomb-Event-Time") or None
     _add(data, time, samplerate, decoded, dataset=dataset, place=0, now_us=now_us, seed=seed)
     return decoded

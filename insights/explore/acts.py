@@ -15,6 +15,7 @@ from insights.explore import keeping
 from insights.explore.meant import moment
 from insights.explore.models import Board, Panel, SavedQuery
 from projects.access import Access, environment_for
+from web.request import whole
 
 Act = Callable[[], str]
 
@@ -79,8 +80,8 @@ def add_panel(request: HttpRequest, project: str, environment: str) -> HttpRespo
     chosen = _text(request, "board")
 
     def act() -> str:
-        if chosen.isdigit():
-            board = get_object_or_404(Board, environment=access.environment, id=int(chosen))
+        if (number := whole(chosen)) is not None:
+            board = get_object_or_404(Board, environment=access.environment, id=number)
         else:
             board = keeping.new_board(access, _text(request, "new_board"))
         keeping.add_panel(

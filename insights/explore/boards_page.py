@@ -17,6 +17,7 @@ from insights.explore.question import WINDOWS, read
 from insights.explore.said import said
 from insights.explore.service_board import Shown, panels, services
 from web.pages import page
+from web.request import whole
 
 
 @require_GET
@@ -80,7 +81,7 @@ def show_panel(request: HttpRequest, project: str, environment: str) -> HttpResp
             now=here.now,
             ask=ask,
             base=here.base,
-            prefix=f"panel-{int(number) if number.isdigit() else 0}-",
+            prefix=f"panel-{whole(number) or 0}-",
         )
         context |= {"pictures": answer.pictures[:1], "rows": answer.rows}
     except (QueryError, QueryTooLarge, QueryStopped) as error:

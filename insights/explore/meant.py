@@ -112,7 +112,7 @@ def _number(text: str, field: str) -> int | float:
         found = float(text.replace(",", "")) if text.count(",") else float(text)
         if not math.isfinite(found):
             raise ValueError
-        return int(text) if text.lstrip("+-").isdigit() else found
+        return int(text) if text.lstrip("+-").isdecimal() else found
     except ValueError:
         raise QueryError(field, f"A number is wanted, not {text[:40]!r}.") from None
 

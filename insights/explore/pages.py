@@ -23,6 +23,7 @@ from insights.explore.place import Place, place
 from insights.explore.said import in_words
 from projects.access import Access, environment_for
 from web.pages import page
+from web.request import whole
 
 VALUES = 30
 MOST_SAVED = 100
@@ -111,8 +112,8 @@ def show_values(request: HttpRequest, project: str, environment: str) -> HttpRes
     prefix = prefix if prefix in ("a.", "b.") else ""  # of the forms with two sides
     names = request.GET.getlist(f"{prefix}field")
     texts = request.GET.getlist(f"{prefix}value")
-    at = request.GET.get("at", "0")
-    number = int(at) if at.isdigit() and int(at) < len(names) else 0
+    number = whole(request.GET.get("at", "0")) or 0
+    number = number if number < len(names) else 0
     name = names[number].strip() if names else ""
     text = texts[number].strip() if number < len(texts) else ""
     values: list[str] = []

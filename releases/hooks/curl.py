@@ -23,7 +23,7 @@ def read(delivery: Delivery) -> list[Heard]:
         body.setdefault("service", delivery.place.service)
     for name in ("time", "end_time", "committed_at"):
         value = body.get(name)
-        if isinstance(value, str) and value.replace(".", "", 1).isdigit():
+        if isinstance(value, str) and value.replace(".", "", 1).isdecimal():
             body[name] = float(value)  # a form's fields are all text
     reader = posted.deploy if body.get("build_id") else posted.marker
     try:

@@ -1,5 +1,6 @@
 """Careful readers for other people's JSON: whatever is there, no wrong shape raises."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -67,9 +68,11 @@ def moment(value: Any, now: datetime) -> datetime | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    if isinstance(value, str) and value.strip().lstrip("-").replace(".", "", 1).isdigit():
+    if isinstance(value, str) and value.strip().lstrip("-").replace(".", "", 1).isdecimal():
         value = float(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value == math.inf:  # a digit too many for a float, and no division makes it less
+            return None
         while value >= MILLISECONDS_FROM:
             value /= 1000
         return datetime.fromtimestamp(value, UTC) if value > 0 else None

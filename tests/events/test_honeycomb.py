@@ -251,6 +251,8 @@ def test_a_single_event_takes_its_time_and_rate_from_headers(
         )
         assert (response.status_code, response.content) == (200, b"")
     assert count(environment, "single") == 6
+    odd = sender.post("/1/events/odd", {"a": 1}, X_Honeycomb_Samplerate="²")
+    assert (odd.status_code, count(environment, "odd")) == (200, 1)
     old = sender.post("/1/events/single", {"a": 1}, X_Honeycomb_Event_Time="1000000000")
     assert old.status_code == 400
     assert "INGEST_MAX_AGE_DAYS" in json.loads(old.content)["error"]

@@ -117,7 +117,8 @@ def test_requests_lead_from_a_filter_to_a_trace(shop: Shop, viewer_page: Client)
 
 
 @pytest.mark.parametrize(
-    "query", ["status=abc", "since=yesterday", "until=2026-01-01T00:00:00", "status=99999"]
+    "query",
+    ["status=abc", "since=yesterday", "until=2026-01-01T00:00:00", "status=99999", "status=²"],
 )
 def test_a_filter_that_cannot_be_read_is_named(shop: Shop, viewer_page: Client, query: str) -> None:
     text = body(viewer_page, f"/acme/production/requests?{query}")
@@ -125,7 +126,15 @@ def test_a_filter_that_cannot_be_read_is_named(shop: Shop, viewer_page: Client, 
 
 
 @pytest.mark.parametrize(
-    "query", ["kind=nonsense", "before=abc", "before=99999999999999999999", "verdict=x", "text=%00"]
+    "query",
+    [
+        "kind=nonsense",
+        "before=abc",
+        "before=99999999999999999999",
+        "before=²",
+        "verdict=x",
+        "text=%00",
+    ],
 )
 def test_odd_filters_of_the_timeline_are_no_errors(
     shop: Shop, viewer_page: Client, query: str

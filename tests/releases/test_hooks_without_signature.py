@@ -151,3 +151,18 @@ def test_curl_is_told_which_field_is_missing(environment: Environment) -> None:
     answer = hook(environment, "curl").post({"build_id": "8f31c2"})
     assert answer.status_code == 400
     assert "service" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("time", ["²", "9" * 400, "9" * 5000, "-", "1.²"])
+def test_curl_is_told_that_a_time_is_none(environment: Environment, time: str) -> None:
+    answer = hook(environment, "curl").post({"service": "web", "build_id": "b", "time": time})
+    assert answer.status_code == 400
+    assert "time" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("time", ["²", "9" * 400, "1e999"])
+def test_an_annotation_without_a_readable_time_is_no_error(
+    environment: Environment, time: str
+) -> None:
+    answer = hook(environment, "grafana").post({"text": "x", "time": time})
+    assert answer.status_code < 500

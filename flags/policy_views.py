@@ -62,7 +62,7 @@ def _acted(request: HttpRequest, access: Access) -> str:
             return _frozen(request, access)
         case "thaw":
             number = request.POST.get("freeze", "")
-            found = Freeze.objects.filter(environment=environment, id=whole(number)).first()
+            found = Freeze.objects.filter(environment=environment, id=whole(number) or 0).first()
             if found is None:
                 raise DefinitionError("freeze", "There is no such freeze window.")
             _record(access, "freeze.removed", _facts(found), None)

@@ -14,6 +14,8 @@ env, DATA_FOLDER = read()
 DEBUG = env.flag("DEBUG", default=False)
 # Without a stack and without a key (collectstatic, lint) nothing is served, so nothing is signed.
 SECRET_KEY = env.text("SECRET_KEY", "not-for-serving-" + "0" * 40)
+# Earlier ones that still open what they sealed and signed, while SECRET_KEY is being changed.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "*" if DEBUG else "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 PUBLIC_URL = env.text("PUBLIC_URL", env.text("WEB_URL", "http://127.0.0.1:8000"))
@@ -23,6 +25,8 @@ STREAMS_PORT = env.integer("STREAMS_PORT", 8010, minimum=1)
 # flagd's gRPC sync, in the same process, on the web port + 15.
 SYNC_HOST = env.text("SYNC_HOST", "127.0.0.1")
 SYNC_PORT = env.integer("SYNC_PORT", 8015, minimum=1)
+# Hosts and networks that may be asked although they are not on the open internet.
+OUTBOUND_ALLOWED = env.words("OUTBOUND_ALLOWED")
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [

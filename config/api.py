@@ -6,6 +6,7 @@ from events.api import router as events
 from flags.api import router as flags
 from flags.plan_api import router as plans
 from insights.api import router as insights
+from insights.changed.api import router as what_changed
 from projects.access import ApiToken
 from projects.api import router as projects
 from web.errors import register
@@ -24,5 +25,5 @@ api = NinjaAPI(
 )
 register(api)
 api.add_router("", projects)
-for room in (events, plans, flags, insights):
+for room in (events, plans, flags, insights, what_changed):
     api.add_router(ENVIRONMENT, room)

@@ -59,11 +59,13 @@ class Instances:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Before a moment against after it; `build` keeps only that build afterwards."""
+    """Before a moment against after it; `build` keeps only that build afterwards. `picked`: the
+    time after it was picked by somebody, not begun by a change."""
 
     at: datetime
     service: str = ""
     build: str = ""
+    picked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

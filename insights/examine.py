@@ -161,10 +161,8 @@ def _gate(delta: Delta, drifts: "placebos.Drifts") -> str:
     if delta.is_rate:
         if abs(delta.difference) <= before_after.SMALLEST_RATE_CHANGE:
             return "before and after, only more than half a point is told from drift"
-        floor = 0.5 / max(min(delta.events), 1)
-        log_ratio = math.log(max(delta.candidate, floor) / max(delta.baseline, floor))
-        low = max(min(delta.baseline, delta.candidate), floor)
-        variance = (delta.error / low) ** 2 if delta.baseline and delta.candidate else 0.25
+        rates = (delta.baseline, delta.candidate)
+        log_ratio, variance = before_after.log_ratio_of_rates(rates, delta.events, delta.error)
         drift = drifts.errors
     else:
         log_ratio, variance, drift = delta.d, delta.error**2, drifts.latency

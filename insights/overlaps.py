@@ -66,8 +66,9 @@ def overlaps(comparison: Comparison, delta: Delta) -> list[Overlap]:
     values = _by_value(inside, cut, others, outcome(delta, cut), mean=mean, events=events)
     found = []
     for other, (names, weight, value) in zip(others, values, strict=True):
-        if len([name for name in names if name]) < 2 and other.change_id is None:
-            continue
+        known = [name for name in names if name]
+        if not known or (len(known) < 2 and other.change_id is None):
+            continue  # no request tells which it had, so nothing can be held fixed
         answer = checked(weight, value, mean=mean)
         name = names[answer.with_value] if answer.with_value is not None else ""
         if answer.answer == "only_with" and not name:
@@ -88,7 +89,7 @@ def around(comparison: Comparison) -> list[Other]:
     for change in timeline(
         comparison.environment_id, since=begin - AROUND, until=comparison.until, limit=200
     ):
-        kind, name = _named(change)
+        kind, name = named(change)
         if kind and (kind, name) not in (("flag", own_flag), ("build", own_service)):
             found.setdefault((kind, name), Other(kind, name, change.id, change.title))
     variants: dict[str, int] = {}
@@ -100,7 +101,8 @@ def around(comparison: Comparison) -> list[Other]:
     return list(found.values())[:MOST]
 
 
-def _named(change: Change) -> tuple[str, str]:
+def named(change: Change) -> tuple[str, str]:
+    """What a change is held fixed by: (flag or build, its name); empty for a marker."""
     if change.kind == Change.Kind.FLAG:
         return "flag", change.flag
     if change.kind == Change.Kind.DEPLOY:

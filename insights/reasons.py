@@ -9,6 +9,7 @@ from typing import Any
 from events.store.read import QueryTooLarge
 from insights import reason_words
 from insights.cohorts import Comparison
+from insights.deltas import Delta
 from insights.examine import Result
 from insights.findings import Finding
 from insights.overlaps import Overlap, overlaps
@@ -76,7 +77,7 @@ def as_json(reason: Reason, finding: Finding) -> dict[str, Any]:
         ),
         "is_explained": bool(explaining),
         "only_with": reason_words.partner(only) if only else "",
-        "where": _where_json(reason.where, finding) if reason.where else None,
+        "where": where_json(reason.where, finding.delta) if reason.where else None,
         "same_time": [
             {
                 "kind": one.other.kind,
@@ -94,9 +95,10 @@ def as_json(reason: Reason, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _where_json(where: Where, finding: Finding) -> dict[str, Any]:
+def where_json(where: Where, delta: Delta) -> dict[str, Any]:
+    """Where an effect is, with its sentence, as findings keep it."""
     return {
-        "sentence": reason_words.where(where, finding.delta),
+        "sentence": reason_words.where(where, delta),
         "segments": [_segment_json(one) for one in where.segments],
         "unaffected": list(where.unaffected),
         "tested": where.tested,

@@ -3,6 +3,7 @@
 Numbers come from `web.words`, so that one number is never rounded two ways on a page.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
@@ -49,6 +50,8 @@ def subject(scope: Scope) -> str:
 def cohorts(comparison: Comparison) -> tuple[str, str]:
     """How the two cohorts are named inside a sentence: (candidate, baseline)."""
     of = comparison.cohorts
+    if isinstance(of, Moment) and of.picked:
+        return "in this time", f"in the {_length(of.at - comparison.since)} before"
     if isinstance(of, Moment):
         return "since then", "in the hour before"
     if isinstance(of, Builds):
@@ -57,6 +60,10 @@ def cohorts(comparison: Comparison) -> tuple[str, str]:
         since = f"in instances started since build {of.build}" if of.build else "in new instances"
         return since, "in older ones"
     return f"with {of.flag}={of.candidate}", f"with it {of.baseline}"
+
+
+def _length(of: timedelta) -> str:
+    return "hour" if of == timedelta(hours=1) else words.duration(of.total_seconds())
 
 
 def sentence(finding: Finding, comparison: Comparison) -> str:

@@ -32,3 +32,19 @@ def stands_out(log_ratio: float, variance: float, drift_sd: float, placebos: int
     degrees = PRIOR_PLACEBOS + placebos
     score = small_sample(abs(log_ratio) / math.sqrt(variance + drift_sd**2), degrees)
     return score >= (3.0 if placebos >= 20 else 2.5)
+
+
+def log_ratio_of_rates(
+    rates: tuple[float, float], events: tuple[int, int], error: float
+) -> tuple[float, float]:
+    """(ln of the ratio, its variance), from the standard error of the difference.
+
+    How much more than a coin toss each failure varies is taken as the same on both sides, so the
+    many failures of one side do not make the few of the other look less certain than they are.
+    Half a failure stands for none.
+    """
+    (r0, n0), (r1, n1) = (
+        (max(rate, 0.5 / max(n, 1)), max(n, 1)) for rate, n in zip(rates, events, strict=True)
+    )
+    clumped = max(error**2 / (r0 / n0 + r1 / n1), 1.0)
+    return math.log(r1 / r0), clumped * (1 / (r0 * n0) + 1 / (r1 * n1))

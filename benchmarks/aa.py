@@ -27,7 +27,7 @@ from tests.insights.simulate import Requests, requests, totals
 # name, part of the days, what the traffic is
 WORLDS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("1,000 users, even split", 0.35, {"users": 1000}),
-    ("1,000 users, even split, sampled 1 in 20", 0.15, {"users": 1000, "sampled": True}),
+    ("1,000 users, even split, sampled 1 in 20", 0.15, {"users": 1000, "fast_kept": 20}),
     ("200 users, even split", 0.15, {"users": 200}),
     ("2,000 users, 5% canary", 0.35, {"users": 2000, "candidate_share": 0.05}),
 )

@@ -184,6 +184,7 @@ def _one(
         place=bins["place"].astype(np.int64),
         bin=bins["bin"].astype(np.int64),
         weight=bins["weight"].astype(np.float64),
+        squares=bins["squares"].astype(np.float64),
     )
     return gathered(
         cut,

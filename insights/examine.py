@@ -100,7 +100,8 @@ def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known
     """Two cohorts at the same time, with what is known of the flag's health. Asks no store."""
     units = found.units.whole
     ratio = None
-    if plan.shares and found.units.are_users and found.events.shape[1] == 1:
+    countable = found.units.are_users and not found.unevenly_sampled
+    if plan.shares and countable and found.events.shape[1] == 1:
         ratio = sample_ratio.test(units, plan.shares)
     by_chance = plan.split or (plan.shares is None and known.by_chance)
     evidence: Evidence = "randomised" if by_chance else "concurrent"
@@ -120,6 +121,11 @@ def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known
         note += (
             "; most requests name no user, so each trace counts as one of its own and intervals"
             " may be too narrow"
+        )
+    if plan.shares and found.unevenly_sampled:
+        note += (
+            "; sampling keeps some requests more often than others, so whether the split came out"
+            " as planned can't be checked"
         )
     found = shared_slices(found)
     judged = judge(

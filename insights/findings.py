@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from insights.deltas import LEVEL, Delta, measured, of_successes
+from insights.delta import LEVEL
+from insights.deltas import Delta, measured, of_successes
 from insights.parts import part
 from insights.statistics import sequences
 from insights.totals import Totals

@@ -9,6 +9,8 @@ from insights.statistics import quantiles
 from insights.statistics.totals import Arm
 from insights.totals import Array, Totals
 
+ALWAYS_KEPT = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -43,10 +45,43 @@ class Part:
         weight = self.totals.sums["weight"][:, :, self.keep, :].sum(axis=3)
         total = weight.sum(axis=0)
         factor = weight[::-1] / np.where(total > 0, total, 1.0)
-        found = (self.totals.bins[:, :, self.keep, :] * factor[:, :, :, None]).sum(axis=(1, 2))
+        by_bin = factor[:, :, :, None]
+        found = (self.totals.bins[:, :, self.keep, :] * by_bin).sum(axis=(1, 2))
+        squares = (self.totals.squares[:, :, self.keep, :] * by_bin**2).sum(axis=(1, 2))
         first = self.totals.first_bin
-        baseline, candidate = (quantiles.Histogram(first, own) for own in found)
-        return baseline, candidate, quantiles.Histogram(first, found.sum(axis=0))
+        baseline, candidate = (
+            quantiles.of_bins(first, *own) for own in zip(found, squares, strict=True)
+        )
+        return (
+            baseline,
+            candidate,
+            quantiles.of_bins(first, found.sum(axis=0), squares.sum(axis=0)),
+        )
+
+    def mean_weights(self, hit: str) -> tuple[float, float] | None:
+        """By cohort, how many events one with an outcome stands for; None where all stand for one.
+
+        The mean over what is represented, Σw²/Σw. Outcomes of which ten are there and each stands
+        for itself alone are always kept; with fewer, or none alike, any event's mean is the least:
+        a heavy one that is not there yet would change everything.
+        """
+        if not self.totals.unevenly_sampled:
+            return None
+        grids = self.totals.sums
+        weight, squares = (
+            grids[name][:, :, self.keep, :].sum(axis=(1, 2, 3)) for name in ("weight", "squares")
+        )
+        hits = self.totals.hit_squares[hit][:, :, self.keep].sum()
+        value = grids["failed"] if hit == "error" else self.totals.codes[int(hit)]
+        represented = value[:, :, self.keep, :].sum()
+        if represented >= ALWAYS_KEPT and abs(hits - represented) < 1e-6 * hits:
+            return None
+        own = hits / represented if represented > 0 else 0.0
+        baseline, candidate = (
+            max(float(own), float(q / w)) if w > 0 else float(own)
+            for q, w in zip(squares, weight, strict=True)
+        )
+        return baseline, candidate
 
     def shared(self) -> bool:
         """Whether both cohorts have events in at least one place and time slice."""

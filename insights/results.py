@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from insights import sentences
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
-from insights.deltas import LEVEL, Delta
+from insights.delta import LEVEL
+from insights.deltas import Delta
 from insights.examine import Result
 from insights.findings import Finding
 from insights.reasons import Reasons, key_of

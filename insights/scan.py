@@ -230,7 +230,8 @@ def sums(found: Source, cut: Cut) -> Source:
     """Σ over cohort, slice, place, bucket, status code and failure."""
     parameters = dict(found.parameters)
     columns = [
-        *("sum(w) AS weight", "sum(w * ms) AS total_ms", "sum(w * error) AS failed"),
+        *("sum(w) AS weight", "sum(w * w) AS squares", "sum(w * ms) AS total_ms"),
+        "sum(w * error) AS failed",
         *(
             "count() AS events",
             "countIf(named) AS named",
@@ -253,9 +254,9 @@ def sums(found: Source, cut: Cut) -> Source:
 
 
 def bins(found: Source) -> Source:
-    """Σw over cohort, slice, place and latency bin."""
+    """Σw and Σw² over cohort, slice, place and latency bin."""
     return Source(
-        f"""SELECT cohort, slice, place, bin, sum(w) AS weight
+        f"""SELECT cohort, slice, place, bin, sum(w) AS weight, sum(w * w) AS squares
             FROM {found.sql} GROUP BY cohort, slice, place, bin""",  # noqa: S608
         found.parameters,
     )

@@ -20,15 +20,12 @@ Whole = NDArray[np.int64]
 BUCKETS = 100
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 FIRST_CODE_OF_FAILURES = 400
+UNEVEN = 1.02  # n·Σw²/(Σw)²
 CAP = "p99"  # the mean that is tested has values above this quantile cut down to it
-# Σw, Σw·ms, Σw·ms with capped values, Σw of failures, Σw above each quantile's threshold; names
-# that begin with all_ count by the whole cohort's thresholds, the others by their own place's.
-SUCCEEDED = (
-    "ok_weight",
-    "ok_capped_ms",
-)  # of requests that neither failed nor answered from 400 on
+# Σw, Σw², Σw·ms, Σw·ms with capped values, Σw of failures, Σw above each quantile's threshold;
+# names that begin with all_ count by the whole cohort's thresholds, others by their own place's.
 SUMS = (
-    *("weight", "total_ms", "failed", "capped_ms", "all_capped_ms"),
+    *("weight", "squares", "total_ms", "failed", "capped_ms", "all_capped_ms"),
     *(f"above_{name}" for name in QUANTILES),
     *(f"all_above_{name}" for name in QUANTILES),
 )
@@ -74,8 +71,10 @@ class Totals:
     cut: Cut
     sums: Mapping[str, Array]
     codes: Mapping[int, Array]  # Σw by status code
+    hit_squares: Mapping[str, Array]  # Σw² of failures ("error") and by status code, no buckets
     events: Whole  # rows as stored, shape (2, slices, places)
     bins: Array  # Σw by latency bin, shape (2, slices, places, bins)
+    squares: Array  # Σw² likewise
     first_bin: int
     units: Units
     seconds: tuple[float, float]  # how long each cohort was watched
@@ -94,6 +93,14 @@ class Totals:
         counted = self.events.sum(axis=(1, 2))
         return bool((counted > 0).all())
 
+    @property
+    def unevenly_sampled(self) -> bool:
+        """Whether events stand for different numbers of events, so that what is kept may depend
+        on what happened: units and their requests can't be counted then."""
+        weight, squares = (self.sums[name].sum(axis=(1, 2, 3)) for name in ("weight", "squares"))
+        kept = self.events.sum(axis=(1, 2))
+        return bool((kept * squares > UNEVEN * weight**2).any())
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -111,13 +118,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class BinRows:
-    """Parallel arrays: Σw by cohort, slice, place and latency bin."""
+    """Parallel arrays: Σw and Σw² by cohort, slice, place and latency bin."""
 
     cohort: Whole
     slice: Whole
     place: Whole
     bin: Whole
     weight: Array
+    squares: Array
 
 
 def gathered(
@@ -150,23 +158,34 @@ def gathered(
         for code in np.unique(rows.code)
         if code
     }
+    hit_squares = {
+        str(code): grid(np.where(rows.code == code, rows.sums["squares"], 0.0)).sum(axis=3)
+        for code in codes
+    }
+    hit_squares["error"] = grid(np.where(rows.error, rows.sums["squares"], 0.0)).sum(axis=3)
     first = int(bins.bin.min()) if len(bins.bin) else 0
     width = int(bins.bin.max()) - first + 1 if len(bins.bin) else 1
-    by_bin = np.zeros((*shape[:3], width))
     # A slice that the sums have not seen is one that this scan's second half reached alone.
     known = np.isin(bins.slice, numbers)
     place_of = np.searchsorted(numbers, bins.slice[known])
-    np.add.at(
-        by_bin,
-        (bins.cohort[known], place_of, bins.place[known], bins.bin[known] - first),
-        bins.weight[known],
+    shape_of_bins = (*shape[:3], width)
+    key_of = np.ravel_multi_index(
+        (bins.cohort[known], place_of, bins.place[known], bins.bin[known] - first), shape_of_bins
+    )
+    by_bin, squares = (
+        np.bincount(key_of, weights=values[known], minlength=int(np.prod(shape_of_bins)))
+        .astype(np.float64)
+        .reshape(shape_of_bins)
+        for values in (bins.weight, bins.squares)
     )
     return Totals(
         cut=cut,
         sums=sums,
         codes=codes,
+        hit_squares=hit_squares,
         events=np.rint(grid(rows.events.astype(np.float64)).sum(axis=3)).astype(np.int64),
         bins=by_bin,
+        squares=squares,
         first_bin=first,
         units=units,
         seconds=seconds,
@@ -195,6 +214,8 @@ def _with_slices(found: Totals, change: Callable[[NDArray[Any]], NDArray[Any]]) 
         found,
         sums={name: change(grid) for name, grid in found.sums.items()},
         codes={code: change(grid) for code, grid in found.codes.items()},
+        hit_squares={name: change(grid) for name, grid in found.hit_squares.items()},
         events=change(found.events),
         bins=change(found.bins),
+        squares=change(found.squares),
     )

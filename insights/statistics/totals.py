@@ -121,30 +121,40 @@ def compare_counts(baseline: Array, candidate: Array, seconds: tuple[float, floa
     )
 
 
-def share_error(arm: Arm, share: float) -> float | None:
-    """Standard error over units of a share of about `share`, from one that was counted.
+def over_overlap(baseline: Arm, candidate: Arm) -> tuple[Arm, Arm]:
+    """Both cohorts' strata weighted by their overlap and added up, one stratum each."""
+    f0, f1, _ = _overlap(baseline, candidate)
+    found = (
+        Arm((f[:, None] * arm.weight).sum(axis=0), (f[:, None] * arm.value).sum(axis=0))
+        for f, arm in ((f0, baseline), (f1, candidate))
+    )
+    first, second = found
+    return first, second
 
-    How much more than a coin toss each event's part varies is taken from the share in `arm.value`
-    and carried over to `share`. None where too few events lie on either side to tell.
+
+def share_variance(arm: Arm) -> tuple[float, float] | None:
+    """A share of one cohort's events and its variance over units; one stratum.
+
+    None where too few units' worth of events lie on either side to tell.
     """
-    weight, value = arm.weight.sum(axis=0), arm.value.sum(axis=0)
-    total = float(weight.sum())
+    total = float(arm.weight.sum())
     if total <= 0:
         return None
-    own = float(value.sum()) / total
-    spread = own * (1 - own)
-    units = effective_units(weight)
-    if min(own, 1 - own) * units < 1:
+    own = float(arm.value.sum()) / total
+    if min(own, 1 - own) * effective_units(arm.weight) < 1:
         return None
-    variance = _spread((value - own * weight) / total)
-    return float(np.sqrt(variance / spread * share * (1 - share)))
+    return own, _spread((arm.value - own * arm.weight) / total)
 
 
-def compare_rates(baseline: Arm, candidate: Arm) -> Estimate | None:
+def compare_rates(
+    baseline: Arm, candidate: Arm, mean_weights: tuple[float, float] | None = None
+) -> Estimate | None:
     """The difference of two shares (values are Σw over the events that count).
 
     ln(ratio) fails where a share is 0, so shares are compared plainly; tests use the variance
-    under no difference, intervals the variance at the estimated difference.
+    under no difference, intervals the variance at the estimated difference. Variances are at least
+    those of independent events that each stand for `mean_weights` events: spread between units
+    reads too low while none of the few heavy events has been seen.
     """
     f0, f1, total = _overlap(baseline, candidate)
     common = (f0 * baseline.weight.sum(axis=1)).sum()
@@ -161,6 +171,16 @@ def compare_rates(baseline: Arm, candidate: Arm) -> Estimate | None:
         e1 = f1[:, None] * (candidate.value - (mean + shift1)[:, None] * candidate.weight)
         spreads.append((_spread(e0.sum(axis=0) / common), _spread(e1.sum(axis=0) / common)))
     (n0, n1), (v0, v1) = spreads
+    if mean_weights:
+        for_each = [
+            weight * f**2 / common**2 for weight, f in zip(mean_weights, (f0, f1), strict=True)
+        ]
+        v0, v1 = max(v0, float((for_each[0] * s0).sum())), max(v1, float((for_each[1] * s1).sum()))
+        expected = [mean * arm.weight.sum(axis=1) for arm in (baseline, candidate)]
+        n0, n1 = (
+            max(own, float((each * s).sum()))
+            for own, each, s in zip((n0, n1), for_each, expected, strict=True)
+        )
     units = _units(f0, baseline, f1, candidate)
     return Estimate(
         baseline=r0,

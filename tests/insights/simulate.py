@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from insights.cohorts import Scope
-from insights.statistics.quantiles import BINS_PER_E
+from insights.statistics.quantiles import BINS_PER_E, histogram
 from insights.totals import BUCKETS, CAP, QUANTILES, BinRows, Cut, Rows, Totals, Units, gathered
 
 
@@ -45,12 +45,13 @@ def requests(
     effects: tuple[Effect, ...] = (),
     weight: float = 1.0,
     spread: float = 0.5,
-    sampled: bool = False,
+    fast_kept: int = 1,
+    kept: tuple[int, ...] = (1,),
 ) -> Requests:
     """Heavy-tailed: latency is lognormal across users and within, users differ in activity.
 
-    `spread` is the standard deviation of ln latency across users; `sampled` keeps one in twenty of
-    fast successes, with a weight of 20.
+    `spread` is the standard deviation of ln latency across users. Sampling: one in `fast_kept` of
+    fast successes is kept, and of all one in so many, drawn for each request from `kept`.
     """
     rng = np.random.default_rng(seed)
     pace = rng.gamma(2.0, per_user / 2.0, users)
@@ -71,11 +72,11 @@ def requests(
     time = rng.random(n)
     order = np.argsort(time)
     weights = np.full(n, weight)
-    if sampled:
+    if fast_kept > 1 or max(kept) > 1:
         common = (status < 400) & (duration < 400.0)
-        kept = ~common | (rng.random(n) < 1 / 20)
-        weights = np.where(common, 20.0 * weight, weight)
-        order = order[kept[order]]
+        rate = np.where(common, fast_kept, 1) * rng.choice(np.array(kept), n)
+        weights = weights * rate
+        order = order[(rng.random(n) < 1 / rate)[order]]
     every = (time, user, arm, route, duration, status, weights)
     return Requests(*(values[order] for values in every))
 
@@ -83,15 +84,20 @@ def requests(
 def cut_of(of: Requests) -> Cut:
     """Places and pooled quantiles, as a scan's profile finds them."""
     masks = [*(of.route == number for number in range(len(ROUTES))), np.ones(len(of.route), bool)]
+    bin = bins_of(of)
+    found = [histogram(bin[mask], of.weight[mask]) if mask.any() else None for mask in masks]
     return Cut(
         tuple(Scope("shop", name) for name in ROUTES),
         {
-            name: np.array(
-                [np.quantile(of.duration_ms[mask], share) if mask.any() else 1.0 for mask in masks]
-            )
+            name: np.exp([one.log_quantile(share) if one else 0.0 for one in found])
             for name, share in QUANTILES.items()
         },
     )
+
+
+def bins_of(of: Requests) -> np.ndarray:
+    bins: np.ndarray = np.floor(np.log(of.duration_ms) * BINS_PER_E).astype(np.int64)
+    return bins
 
 
 def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
@@ -103,6 +109,7 @@ def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
     slice = np.floor(part.time * slices).astype(np.int64)
     sums = {
         "weight": w,
+        "squares": w**2,
         "total_ms": w * ms,
         "failed": w * (part.status >= 500),
         "capped_ms": w * np.minimum(ms, cut.thresholds[CAP][part.route]),
@@ -111,12 +118,12 @@ def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
     for name, limits in cut.thresholds.items():
         sums[f"above_{name}"] = w * (ms > limits[part.route])
         sums[f"all_above_{name}"] = w * (ms > limits[-1])
-    bin = np.floor(np.log(ms) * BINS_PER_E).astype(np.int64)
+    bin = bins_of(part)
     ones = np.ones(len(w), dtype=np.int64)
     return gathered(
         cut,
         Rows(part.arm, slice, part.route, bucket, part.status, part.status >= 500, ones, sums),
-        BinRows(part.arm, slice, part.route, bin, w),
+        BinRows(part.arm, slice, part.route, bin, w, w**2),
         units_of(part, bucket),
         (1.0, 1.0),
     )

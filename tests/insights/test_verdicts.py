@@ -2,15 +2,19 @@
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from insights.cohorts import Scope
+from insights.cohorts import Comparison, Scope, Variants
 from insights.deltas import Delta, deltas
+from insights.examine import Plan, judged_side_by_side
 from insights.findings import findings
+from insights.health import Health
+from insights.statistics import sample_ratio
 from insights.verdicts import Judged, judge
-from tests.insights.simulate import Effect, requests, totals
+from tests.insights.simulate import ROUTES, Effect, requests, totals
 
 EXPORT = Scope("shop", "/export")
 
@@ -87,6 +91,56 @@ def test_sample_rates_are_weights_and_change_no_verdict() -> None:
             left.delta.measure == "traffic"
         )
         assert right.delta.error == pytest.approx(left.delta.error, rel=1e-6)
+
+
+SAMPLINGS: dict[str, dict[str, object]] = {
+    "fast ones 1 in 20": {"fast_kept": 20},
+    "rates of 1, 5, 20 and 100": {"kept": (1, 5, 20, 100)},
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=list(SAMPLINGS))
+def test_intervals_of_sampled_events_hold_the_truth(sampling: dict[str, object]) -> None:
+    """12 days of 6 looks. Without the weights of rare heavy events a status code misses in 4."""
+    missed: dict[str, int] = {}
+    asked = 0
+    for seed in range(12):
+        effect = (Effect("/export", 1.5, 503, 0.01),)
+        day = requests(7_000_003 + seed, users=1500, spread=0.8, effects=effect, **sampling)  # type: ignore[arg-type]  # passed through
+        wrong = set()
+        for until in (1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1.0):
+            for delta in deltas(totals(day, until)):
+                if delta.scope != EXPORT or not delta.tested:
+                    continue
+                bounds, truth = delta.ratio_interval, 1.5
+                if delta.measure == "status_code:503":
+                    bounds, truth = delta.difference_interval, 0.01
+                elif not delta.is_latency:
+                    continue
+                asked += 1
+                if bounds and not bounds[0] <= truth <= bounds[1]:
+                    wrong.add(delta.measure)
+        for measure in wrong:
+            missed[measure] = missed.get(measure, 0) + 1
+    assert asked > 50
+    assert max(missed.values(), default=0) <= 1
+
+
+def test_users_are_not_counted_where_slow_requests_are_kept_more_often() -> None:
+    """The slow cohort's users are seen more often: no mismatch, and no traffic per user."""
+    slower = tuple(Effect(route, 3.0) for route in ROUTES)
+    found = totals(requests(1, users=4000, per_user=2.0, effects=slower, fast_kept=100))
+    plan = Plan(split=True, shares=(50.0, 50.0))
+    assert sample_ratio.test(found.units.whole, (50, 50)).mismatch
+    flag = Variants("cache", "off", "on")
+    comparison = Comparison(
+        1, flag, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    result = judged_side_by_side(comparison, found, plan, Health())
+    assert result.ratio is None
+    assert "can't be checked" in result.note
+    assert one(result.judged, "latency_mean", Scope()).verdict == "worse"
+    assert one(result.judged, "traffic", Scope()).delta.reason.startswith("sampling keeps some")
 
 
 def test_a_ramp_does_not_mistake_the_hour_for_the_variant() -> None:

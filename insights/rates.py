@@ -1,0 +1,137 @@
+"""The error rate and the shares of status codes of one scope, with intervals and e-values."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from insights.delta import (
+    ENOUGH_HITS,
+    ENOUGH_UNITS,
+    LEVEL,
+    Delta,
+    distinct,
+    score,
+    too_few,
+)
+from insights.parts import Part
+from insights.statistics import counts, sequences
+from insights.statistics.totals import Arm, Estimate, compare_rates
+from insights.totals import FIRST_CODE_OF_FAILURES as FAILURES
+from insights.totals import Array
+
+STATUS_CODES_SHOWN = 8
+
+
+def rates(of: Part) -> Iterator[Delta]:
+    """The error rate, then the most frequent status codes in their order."""
+    yield _rate(of, "error_rate", of.sums("failed"), "error")
+    for code, value in _status_codes(of):
+        yield _rate(of, f"status_code:{code}", value, str(code) if code >= FAILURES else "")
+
+
+def _status_codes(of: Part) -> Iterator[tuple[int, Array]]:
+    grids = {code: of.grid(grid) for code, grid in of.totals.codes.items()}
+    sizes = {code: float(grid.sum()) for code, grid in grids.items()}
+    often = sorted((code for code in sizes if sizes[code]), key=lambda code: -sizes[code])
+    for code in sorted(often[:STATUS_CODES_SHOWN]):
+        yield code, grids[code]
+
+
+def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
+    """A share of events: compared plainly, with an exact e-value where few units have it."""
+    arms = of.arms(value)
+    weights = of.mean_weights(measure.partition(":")[2] or "error")
+    estimate = compare_rates(*arms, weights)
+    if estimate is None:
+        raise ValueError("a scope with two cohorts has a common stratum")
+    error = math.sqrt(estimate.variance)
+    log_e, reason = _rate_evidence(of, estimate, arms, hit)
+    return Delta(
+        measure=measure,
+        scope=of.scope,
+        baseline=estimate.baseline,
+        candidate=estimate.candidate,
+        ratio=estimate.candidate / estimate.baseline if estimate.baseline > 0 else None,
+        difference=estimate.d,
+        ratio_interval=_ratio_interval(estimate, error),
+        difference_interval=_difference_interval(estimate, error, of.units(), weights),
+        events=of.events(),
+        units=of.units(),
+        d=estimate.d,
+        error=error,
+        scale=1 / max(estimate.pooled, 1e-9),
+        degrees=estimate.degrees,
+        log_e=log_e,
+        tested=not reason,
+        reason=reason,
+    )
+
+
+def _rate_evidence(
+    of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str
+) -> tuple[float, str]:
+    """ln E, and why intervals can't be relied on yet.
+
+    The exact e-value needs cohorts that were there together, at one share of the units; it may
+    claim from the first errors on. Where many units have one, it is averaged with the usual one.
+    `hit` is "" for outcomes that nearly every unit has, whose units are not counted.
+    """
+    seen: tuple[float, float] = of.units()
+    if of.totals.unevenly_sampled:  # a slow cohort's units are seen more often
+        seen = (float(arms[0].weight.sum()), float(arms[1].weight.sum()))
+    share = seen[1] / sum(seen) if sum(seen) else 0.5
+    parts = []
+    hits = of.hits(hit)
+    exact = of.totals.together and of.totals.events.shape[1] == 1 and not of.is_remainder
+    if exact and hit:
+        log_exact = counts.log_e_value(hits[0], hits[1], share)
+        up = hits[1] > share * sum(hits)
+        parts.append(log_exact if up == (estimate.d > 0) else min(log_exact, 0.0))
+    reason = too_few(estimate, ENOUGH_UNITS)
+    null_error = math.sqrt(estimate.null_variance)
+    expected = sum(hits) * min(share, 1 - share) if hit else _hits(of, arms)
+    enough = expected >= ENOUGH_HITS
+    if not reason and enough and null_error > 0:
+        z = sequences.small_sample(score(estimate.d, estimate.null_variance), estimate.degrees)
+        parts.append(sequences.log_e_value(z, null_error / max(estimate.pooled, 1e-9)))
+    if not parts:
+        return -math.inf, reason
+    return float(np.logaddexp.reduce(parts)) - math.log(len(parts)), reason
+
+
+def _hits(of: Part, arms: tuple[Arm, Arm]) -> float:
+    """About how many units have an outcome, in the smaller cohort."""
+    weight = sum(float(arm.weight.sum()) for arm in arms)
+    hit = sum(float(arm.value.sum()) for arm in arms)
+    return distinct(of, sum(of.events()) * hit / weight if weight else 0.0)
+
+
+def _difference_interval(
+    estimate: Estimate, error: float, units: tuple[int, int], weights: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Always valid; where no unit of either cohort has a hit, an exact upper bound either way."""
+    if estimate.pooled == 0 or error == 0:
+        if not min(units):
+            return None
+        bound = [  # a mixture that starts at none
+            -math.log((1 - LEVEL) / 4) * weight / n
+            for n, weight in zip(units, weights or (1.0, 1.0), strict=True)
+        ]
+        return max(-bound[0], -1.0), min(bound[1], 1.0)
+    half = sequences.half_width(error, error / estimate.pooled, estimate.degrees, 1 - LEVEL)
+    if not math.isfinite(half):
+        return None
+    return max(estimate.d - half, -1.0), min(estimate.d + half, 1.0)
+
+
+def _ratio_interval(estimate: Estimate, error: float) -> tuple[float, float] | None:
+    """On the log scale, by the difference's relative error; None where a share is 0."""
+    if estimate.baseline <= 0 or estimate.candidate <= 0 or error == 0:
+        return None
+    relative = error / min(estimate.baseline, estimate.candidate)
+    half = sequences.half_width(relative, relative, estimate.degrees, 1 - LEVEL)
+    if not math.isfinite(half) or half > 20:
+        return None
+    d = math.log(estimate.candidate / estimate.baseline)
+    return math.exp(d - half), math.exp(d + half)

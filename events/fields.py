@@ -6,6 +6,7 @@ seen today are looked at.
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from datetime import date
 from typing import NamedTuple
@@ -96,12 +97,34 @@ def register(environment_id: int, seen: list[Seen], notes: Notes, most: int) -> 
             _known.setdefault((environment_id, one.service, one.type, one.day), set()).add(
                 one.field
             )
+            _types.pop((environment_id, one.field), None)
+
+
+TYPES_KEPT_S = 10
+_types: dict[tuple[int, str], tuple[float, set[str]]] = {}
 
 
 def types_of(environment_id: int, names: list[str]) -> dict[str, set[str]]:
-    """Which types each of these attributes was seen with; names never seen are missing."""
-    if not names:
-        return {}
+    """Which types each of these attributes was seen with; names never seen are missing.
+
+    What was found is remembered for TYPES_KEPT_S, as every question asks for it first.
+    """
+    now = time.monotonic()
+    found = {
+        name: kept[1]
+        for name in names
+        if (kept := _types.get((environment_id, name))) and now - kept[0] < TYPES_KEPT_S
+    }
+    if missing := [name for name in names if name not in found]:
+        if len(_types) > MAX_KNOWN:
+            _types.clear()
+        for name, types in _asked_types(environment_id, missing).items():
+            found[name] = types
+            _types[environment_id, name] = (now, types)
+    return found
+
+
+def _asked_types(environment_id: int, names: list[str]) -> dict[str, set[str]]:
     result = run(
         Statement(
             "SELECT field, groupUniqArray(type) AS types FROM fields "

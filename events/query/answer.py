@@ -1,18 +1,21 @@
 """A question's answer as the API gives it: results, series, and what is beyond the limit."""
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from events.query.calculations import EXACT_ROWS, steps, value
+from events.query.calculations import EXACT_ROWS, rest, steps, value
 from events.query.columns import resolve
 from events.query.spec import PERCENTILES, RATES, Query, QueryError, parse
 from events.query.sql import Asked
 from events.store.read import BadPattern, Result, Statement, run
 
 Run = Callable[[Statement], Result]
+ESTIMATED_S = 60
 
 
 def answer(
@@ -24,33 +27,97 @@ def answer(
 
 def answered(environment_id: int, query: Query, *, ask: Run = run) -> dict[str, Any]:
     """The same for a query that is parsed already; `ask` puts a statement to the store."""
+    given, missing = begun(environment_id, query, ask)
+    completed(given, missing, ask)
+    return given
+
+
+@contextmanager
+def _patterns(query: Query) -> Iterator[None]:
+    """A regular expression that can't be compiled as a QueryError with its field."""
     try:
-        return _whole(environment_id, query, ask)
+        yield
     except BadPattern as error:
-        raise QueryError(_pattern(query), f"Not a regular expression: {error}.") from None
+        field = next(
+            (
+                f"filters.{place}.value"
+                for place, one in enumerate(query.filters)
+                if one.op in ("matches", "does-not-match")
+            ),
+            "calculated_fields",
+        )
+        raise QueryError(field, f"Not a regular expression: {error}.") from None
 
 
-def _pattern(query: Query) -> str:
-    """The first part of a query that holds a regular expression."""
-    for place, one in enumerate(query.filters):
-        if one.op in ("matches", "does-not-match"):
-            return f"filters.{place}.value"
-    return "calculated_fields"
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a begun answer lacks: the steps of these groups, and as many of the earlier time."""
+
+    asked: Asked
+    keys: tuple[int, ...] | None  # None: of all groups
+    steps: bool
 
 
-def _whole(environment_id: int, query: Query, ask: Run) -> dict[str, Any]:
+def begun(
+    environment_id: int, query: Query, ask: Run = run, *, most_lines: int | None = None
+) -> tuple[dict[str, Any], Missing]:
+    """The results first; the steps come with `completed`, if they are not there already.
+
+    `most_lines` is how many of the first groups get steps, where not all of them are looked at.
+    Raises as `answer` does.
+    """
     began = time.monotonic()
     asked = asked_of(environment_id, query)
-    if any(one.op in PERCENTILES for one in query.calculations):
-        expected = sum(row["rows"] for row in ask(asked.estimate()).rows)
-        asked = replace(asked, rounded=expected > EXACT_ROWS)
-    given, keys = _answer(asked, ask)
-    if query.earlier_s is not None:
-        before = replace(asked, query=query.earlier)
-        given["compare"] = _earlier(before, keys, ask, query.earlier_s)
-        given["events_read"] += given["compare"].pop("events_read")
-    given["took_ms"] = round((time.monotonic() - began) * 1000, 1)
-    return given
+    with _patterns(query):
+        if any(one.op in PERCENTILES for one in query.calculations):
+            asked = replace(asked, rounded=_expected(asked, ask) > EXACT_ROWS)
+        given, keys = _answer(asked, ask)
+        if query.earlier_s is not None:
+            before = replace(asked, query=query.earlier)
+            given["compare"] = _earlier(before, keys, ask, query.earlier_s)
+            given["events_read"] += given["compare"].pop("events_read")
+    given["took_ms"] = _since(began)
+    whole = "other" not in given and not query.havings and query.earlier_s is None
+    few = most_lines is None or len(keys) <= most_lines
+    wanted = None if whole and few else tuple(keys[:most_lines])
+    return given, Missing(asked, wanted, query.granularity_s is not None and not asked.rolled)
+
+
+def completed(given: dict[str, Any], missing: Missing, ask: Run = run) -> None:
+    """Adds the steps to a begun answer. Raises QueryTooLarge, QueryStopped, StoreUnavailable."""
+    began = time.monotonic()
+    asked, query = missing.asked, missing.asked.query
+    keys = None if missing.keys is None else list(missing.keys)
+    if missing.steps:
+        given["series"] = _series(asked, keys, ask)
+        if query.earlier_s is not None:
+            before = replace(asked, query=query.earlier)
+            given["compare"]["series"] = _moved(_series(before, keys, ask), query.earlier_s)
+    for one in (given, given.get("compare")):
+        if one is not None and query.granularity_s is not None:
+            _rates(query, one)
+    given["took_ms"] = round(given["took_ms"] + _since(began), 1)
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 1)
+
+
+_estimates: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+
+def _expected(asked: Asked, ask: Run) -> int:
+    """How many rows will be read, roughly; remembered for a while, as asking takes time too."""
+    query = asked.query
+    minutes = (query.since.timestamp() // 600, query.until.timestamp() // 600)
+    key = (asked.environment_id, query.entry_only, bool(asked.resolved.flags), *minutes)
+    at, found = _estimates.get(key, (-math.inf, 0))
+    if time.monotonic() - at > ESTIMATED_S or found < EXACT_ROWS / 2:
+        if len(_estimates) > 1000:
+            _estimates.clear()
+        found = sum(row["rows"] for row in ask(asked.estimate()).rows)
+        _estimates[key] = (time.monotonic(), found)
+    return found
 
 
 def asked_of(environment_id: int, query: Query) -> Asked:
@@ -60,53 +127,86 @@ def asked_of(environment_id: int, query: Query) -> Asked:
 
 def _answer(asked: Asked, ask: Run) -> tuple[dict[str, Any], list[int]]:
     query = asked.query
+    if asked.rolled:
+        return _rolled(asked, ask), []
     found = ask(asked.results())
     rows, beyond = found.rows[: query.limit], len(found.rows) > query.limit
     keys = [row["key"] for row in rows]
-    series = _series(asked, keys, ask) if query.granularity_s is not None else []
-    given: dict[str, Any] = {
-        "results": [{"data": _data(query, row)} for row in rows],
-        "series": series,
-    }
-    _rates(query, given)
+    given: dict[str, Any] = {"results": [{"data": _data(query, row)} for row in rows], "series": []}
     if beyond:
-        rest = ask(asked.other(keys)).rows[0]
-        given["other"] = {
-            "groups": rest["groups"],
-            "data": {
-                one.key: None if one.op in RATES else value(one, rest[f"c{place}"])
-                for place, one in enumerate(query.calculations)
-            },
-        }
-    given["events_read"] = found.read_rows or sum(row["raw"] for row in found.rows)
+        given["other"] = _other(asked, rows, keys, ask)
+    given["events_read"] = _read(found)
     return given, keys
 
 
+def _rolled(asked: Asked, ask: Run) -> dict[str, Any]:
+    """Results and series from one statement."""
+    found = ask(asked.series(None))
+    whole = next((row for row in found.rows if row["whole"]), None)
+    if whole is None:  # nothing matched, and nothing is what there is of it
+        whole = ask(asked.results()).rows[0]
+    steps = [row for row in found.rows if not row["whole"]]
+    return {
+        "results": [{"data": _data(asked.query, whole)}],
+        "series": _points(asked, steps, None, ask),
+        "events_read": _read(found),
+    }
+
+
+def _other(asked: Asked, rows: list[dict[str, Any]], keys: list[int], ask: Run) -> dict[str, Any]:
+    query = asked.query
+    if asked.counted and (data := rest(query, rows)) is not None:
+        return {"groups": rows[0]["groups"] - len(rows), "data": data}
+    row = ask(asked.other(keys)).rows[0]
+    return {
+        "groups": row["groups"],
+        "data": {
+            one.key: None if one.op in RATES else value(one, row[f"c{place}"])
+            for place, one in enumerate(query.calculations)
+        },
+    }
+
+
+def _read(found: Result) -> int:
+    return found.read_rows or sum(row["raw"] for row in found.rows)
+
+
 def _earlier(asked: Asked, keys: list[int], ask: Run, by_s: int) -> dict[str, Any]:
-    """The earlier time's answer for the groups of today's, its steps named by today's times."""
-    query = replace(asked.query, limit=max(asked.query.limit, 1))
-    found = ask(asked.results(keys))
-    series = _series(asked, keys, ask) if query.granularity_s is not None else []
-    for point in series:
-        at = datetime.fromisoformat(point["time"]).timestamp() + by_s
-        point["time"] = _moment(int(at))
+    """The earlier time's answer for the groups of today's."""
+    query = asked.query
     given: dict[str, Any] = {
         "start_time": query.since.isoformat().replace("+00:00", "Z"),
         "end_time": query.until.isoformat().replace("+00:00", "Z"),
+    }
+    if asked.rolled:
+        given |= _rolled(asked, ask)
+        _moved(given["series"], by_s)
+        return given
+    found = ask(asked.results(keys))
+    return given | {
         "results": [{"data": _data(query, row)} for row in found.rows],
-        "series": series,
+        "series": [],
+        "events_read": _read(found),
     }
-    _rates(query, given)
-    given["events_read"] = found.read_rows or sum(row["raw"] for row in found.rows)
-    return given
 
 
-def _series(asked: Asked, keys: list[int], ask: Run) -> list[dict[str, Any]]:
+def _moved(series: list[dict[str, Any]], by_s: int) -> list[dict[str, Any]]:
+    """Steps of the earlier time, named by today's times."""
+    for point in series:
+        at = datetime.fromisoformat(point["time"]).timestamp() + by_s
+        point["time"] = _moment(int(at))
+    return series
+
+
+def _series(asked: Asked, keys: list[int] | None, ask: Run) -> list[dict[str, Any]]:
+    return _points(asked, ask(asked.series(keys)).rows, keys, ask)
+
+
+def _points(
+    asked: Asked, rows: list[dict[str, Any]], keys: list[int] | None, ask: Run
+) -> list[dict[str, Any]]:
     query = asked.query
-    points = {
-        (row["bucket"], *_group(query, row)): _data(query, row)
-        for row in ask(asked.series(keys)).rows
-    }
+    points = {(row["bucket"], *_group(query, row)): _data(query, row) for row in rows}
     if any(one.op == "CONCURRENCY" for one in query.calculations):
         for row in ask(asked.concurrency(keys)).rows:
             point = points.setdefault((row["bucket"], *_group(query, row)), _nothing(query, row))

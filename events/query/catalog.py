@@ -3,12 +3,14 @@
 For people who choose: names with types, units and a sample. `resolve` in columns.py decides.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.cache import cache
 
-from events.event import FIELDS
+from events.event import ALIASES, FIELDS
+from events.fields import types_of
 from events.query.columns import FLAGS
 from events.store.read import Statement, moment, run
 
@@ -37,6 +39,19 @@ def known(environment_id: int, since: datetime) -> tuple[Known, ...]:
         found = (*_flags(environment_id, since), *_columns(), *_attributes(environment_id))
         cache.set(key, found, KEPT_S)
     return found
+
+
+def kinds(environment_id: int, names: Iterable[str]) -> tuple[Known, ...]:
+    """The columns, and of the attributes these alone. Raises StoreUnavailable."""
+    own = _columns()
+    columns = {one.name for one in own}
+    attributes = [
+        name
+        for name in dict.fromkeys(names)
+        if name not in columns and name not in ALIASES and not name.startswith(FLAGS)
+    ]
+    types = types_of(environment_id, attributes)
+    return (*own, *(Known(name, _type(found)) for name, found in types.items()))
 
 
 def _columns() -> list[Known]:

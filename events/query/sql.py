@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from events.query.calculations import slot
+from events.query.calculations import ADDING, ROLLING, slot, totals
 from events.query.columns import Column, Resolved, pairs_of
 from events.query.flags import pairs_of_traces
 from events.query.spec import Filter, Query, QueryError, Scalar
@@ -27,6 +27,7 @@ POSITIVE = {
     "does-not-contain": "contains",
     "does-not-match": "matches",
 }
+BUCKET = "intDiv(toUnixTimestamp(time), {granularity:UInt32}) * {granularity:UInt32}"
 ID_TYPES = {"trace": "UInt128", "span": "UInt64", "parent": "UInt64"}
 
 
@@ -45,17 +46,48 @@ class Asked:
         if keys is not None and self.query.breakdowns:
             only = f"AND {self._key()} IN {{keys:Array(UInt64)}}"
             return self.statement(self._select(self._groups(), only=only), keys=keys)
-        groups = f"{self._select(self._groups())} {self._having()}"
+        first = totals(self.query, self.resolved.columns) if self.counted else ""
+        groups = f"{self._select(self._groups(), first)} {self._having()}"
         sql = f"{groups} {self._order()} LIMIT {{limit:UInt32}}"
+        if first:  # only the rows that are given need a key
+            key = self._key(self._groups())
+            sql = f"SELECT *, {key} AS key FROM ({sql}) {self._order()}"  # noqa: S608  # ours
         return self.statement(sql, limit=self.query.limit + 1)
 
-    def series(self, keys: list[int]) -> Statement:
-        """One row per bucket and group of `keys`: bucket, b0…, c0…."""
-        bucket = "intDiv(toUnixTimestamp(time), {granularity:UInt32}) * {granularity:UInt32}"
-        only = f"AND {self._key()} IN {{keys:Array(UInt64)}}" if self.query.breakdowns else ""
-        groups = ["bucket", *self._groups()]
-        sql = f"{self._select(groups, f'{bucket} AS bucket, ', only)} ORDER BY bucket"
-        return self.statement(sql, granularity=self.query.granularity_s, keys=keys)
+    @property
+    def counted(self) -> bool:
+        """Whether `results` also tells what all groups together have: groups, t0…."""
+        return bool(self.query.breakdowns) and all(
+            one.op in ADDING for one in self.query.calculations
+        )
+
+    @property
+    def rolled(self) -> bool:
+        """Whether one statement gives results and series; percentiles would be merged, slower."""
+        query = self.query
+        many = query.breakdowns or query.granularity_s is None or query.havings
+        return not many and all(one.op in ROLLING for one in query.calculations)
+
+    def series(self, keys: list[int] | None) -> Statement:
+        """One row per bucket and group of `keys`, or of every group: bucket, b0…, c0….
+
+        Where it is `rolled`, there is one row more, `whole`: that of `results`.
+        """
+        bucket = f"{BUCKET} AS bucket, "
+        only = self._only(keys)
+        if self.rolled:
+            # A step that begins at the epoch is bucket 0 as well, so the whole names itself.
+            first = f"{bucket}grouping(bucket) = 1 AS whole, "
+            sql = f"{self._select(['ROLLUP(bucket)'], first, only)} ORDER BY bucket"
+        else:
+            groups = ["bucket", *self._groups()]
+            sql = f"{self._select(groups, bucket, only)} ORDER BY bucket"
+        return self.statement(sql, granularity=self.query.granularity_s, keys=keys or [])
+
+    def _only(self, keys: list[int] | None) -> str:
+        if keys is None or not self.query.breakdowns:
+            return ""
+        return f"AND {self._key()} IN {{keys:Array(UInt64)}}"
 
     def other(self, keys: list[int]) -> Statement:
         """One row over all events of the groups that are not in `keys`: c0…, groups."""
@@ -67,7 +99,7 @@ class Asked:
         sql = f"SELECT {calculations}, uniqExact({self._key()}) AS groups {self.source(only)}"
         return self.statement(sql, keys=keys)
 
-    def concurrency(self, keys: list[int]) -> Statement:
+    def concurrency(self, keys: list[int] | None) -> Statement:
         """One row per bucket and group of `keys`: bucket, b0…, and c of CONCURRENCY.
 
         An event counts in every step that it reaches into, by the part of the step it fills.
@@ -76,7 +108,7 @@ class Asked:
         start = "toUnixTimestamp64Micro(time)"
         # What lasts on beyond the window counts to its end.
         end = f"least({start} + toInt64(duration_ms * 1000), {{until_us:Int64}} - 1)"
-        only = f"AND {self._key()} IN {{keys:Array(UInt64)}}" if self.query.breakdowns else ""
+        only = self._only(keys)
         broken = "".join(f"{sql} AS b{place}, " for place, sql in enumerate(self._breakdowns()))
         covered = f"least(ended, (at + 1) * {step}) - greatest(started, at * {step})"
         names = "".join(f"{name}, " for name in self._groups())
@@ -92,7 +124,7 @@ class Asked:
         )
         until_us = int(self.query.until.timestamp()) * 1_000_000 + self.query.until.microsecond
         return self.statement(
-            sql, granularity=self.query.granularity_s, keys=keys, until_us=until_us
+            sql, granularity=self.query.granularity_s, keys=keys or [], until_us=until_us
         )
 
     def estimate(self) -> Statement:

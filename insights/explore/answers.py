@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from events.query.answer import answered, asked_of
+from events.query.answer import Missing, asked_of, begun, completed
 from events.query.catalog import Known
 from events.query.rows import Page, events_of, traces_of
 from events.store.read import Result, Statement, utc
 from insights.explore import annotations, units
 from insights.explore.meant import Meant, meant, moment
-from insights.explore.pictures import Frame, pictures
+from insights.explore.pictures import MOST_LINES, Frame, pictures
 from insights.explore.question import Question, Where
 from insights.requests_page import Event, events_from
 from projects.models import Environment
@@ -68,6 +68,15 @@ class Answered:
     older: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What is known of an answer whose pictures are not drawn yet; kept in the cache meanwhile."""
+
+    given: dict[str, Any]
+    missing: Missing
+    now: datetime
+
+
 def answer_of(
     environment: Environment,
     question: Question,
@@ -78,12 +87,47 @@ def answer_of(
     base: str,
     prefix: str = "",
 ) -> Answered:
-    """Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
-    zone = environment.zone
-    asked = meant(question, known, now=now, zone=zone)
+    """All of it. Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
+    first, later = first_of(environment, question, known, now=now, ask=ask)
+    if later is None:
+        return first
+    return drawn(environment, question, known, later, ask=ask, base=base, prefix=prefix)
+
+
+def first_of(
+    environment: Environment,
+    question: Question,
+    known: Iterable[Known],
+    *,
+    now: datetime,
+    ask: Ask,
+) -> tuple[Answered, Later | None]:
+    """The rows, and what `drawn` needs for the pictures; None where there are none to come."""
+    asked = meant(question, known, now=now, zone=environment.zone)
     if question.view in ("events", "traces"):
-        return _rows_of(environment, question, asked, ask, before=question.extra.get("before", ""))
-    given = answered(environment.id, asked.query, ask=ask)
+        before = question.extra.get("before", "")
+        return _rows_of(environment, question, asked, ask, before=before), None
+    # A heatmap adds its groups up; of lines only the first few are drawn.
+    most = None if any(one.op == "HEATMAP" for one in asked.query.calculations) else MOST_LINES
+    given, missing = begun(environment.id, asked.query, ask, most_lines=most)
+    return _tabled(question, asked, given), Later(given, missing, now)
+
+
+def drawn(
+    environment: Environment,
+    question: Question,
+    known: Iterable[Known],
+    later: Later,
+    *,
+    ask: Ask,
+    base: str,
+    prefix: str = "",
+) -> Answered:
+    """The rows with their pictures. Raises as `answer_of` does."""
+    zone = environment.zone
+    asked = meant(question, known, now=later.now, zone=zone)
+    given = later.given
+    completed(given, later.missing, ask)
     marks = annotations.changes(
         environment.id, asked.since, asked.until, question.marks, _service(question)
     )
@@ -96,6 +140,11 @@ def answer_of(
         prefix=prefix,
         groups=tuple(annotations.grouped(marks, asked.since, asked.until)),
     )
+    found = tuple(pictures(given, question.by, frame)) if given["results"] else ()
+    return replace(_tabled(question, asked, given), pictures=found)
+
+
+def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered:
     keys = [one.key for one in asked.query.calculations]
     before = {
         _group(row["data"], question.by): row["data"]
@@ -106,7 +155,6 @@ def answer_of(
         meant=asked,
         took=words.milliseconds(given["took_ms"]),
         read=given["events_read"],
-        pictures=tuple(pictures(given, question.by, frame)) if given["results"] else (),
         heads=(*question.by, *(units.named(one) for one in keys)),
         calculations=tuple(keys),
         rows=tuple(_row(row["data"], question, keys, before) for row in given["results"]),

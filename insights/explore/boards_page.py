@@ -77,7 +77,7 @@ def show_panel(request: HttpRequest, project: str, environment: str) -> HttpResp
         answer = answer_of(
             here.access.environment,
             read(request.GET),
-            here.known,
+            here.kinds,
             now=here.now,
             ask=ask,
             base=here.base,

@@ -78,7 +78,7 @@ def _found(
     ask = asker(environment.id, token)
     try:
         found = cohorts(
-            environment, here.question, first, second, here.known, by=by, now=here.now, ask=ask
+            environment, here.question, first, second, here.kinds, by=by, now=here.now, ask=ask
         )
     except UNANSWERED as error:
         return unanswered(error)

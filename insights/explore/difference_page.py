@@ -56,7 +56,7 @@ def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
     environment = here.access.environment
     ask = asker(environment.id, token)
     try:
-        found = different(environment, here.question, here.known, parts, now=here.now, ask=ask)
+        found = different(environment, here.question, here.kinds, parts, now=here.now, ask=ask)
     except UNANSWERED as error:
         return unanswered(error)
     inside = here.question

@@ -62,7 +62,7 @@ def as_ndjson(request: HttpRequest, project: str, environment: str) -> Streaming
 def _meant(here: Place) -> Any:
     try:
         zone = here.access.environment.zone
-        return meant(here.question, here.known, now=here.now, zone=zone).query
+        return meant(here.question, here.kinds, now=here.now, zone=zone).query
     except QueryError as error:
         raise _refused(error) from None
 

@@ -7,6 +7,7 @@ and can be stopped. Without script the page sends the browser on to itself with 
 import secrets
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -16,7 +17,7 @@ from events.query.spec import QueryError
 from events.store import progress
 from events.store.read import QueryTooLarge
 from insights.explore import keeping
-from insights.explore.answers import answer_of
+from insights.explore.answers import answer_of, drawn, first_of
 from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of
 from insights.explore.place import Place, place
@@ -27,6 +28,7 @@ from web.request import whole
 
 VALUES = 30
 MOST_SAVED = 100
+KEPT_S = 300
 
 
 @require_GET
@@ -42,6 +44,7 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
     inline = request.GET.get("inline") == "1"
     if inline:
         context |= _answered(here)
+        context["known"] = here.offered()
     else:
         context["token"] = secrets.token_hex(8)
     address = here.question.address()
@@ -59,10 +62,14 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
 
 @require_GET
 def show_answer(request: HttpRequest, project: str, environment: str) -> HttpResponse:
-    """The answer alone, which its page asks for."""
+    """The answer alone, which its page asks for: the rows, which ask for their pictures."""
     here = place(request, project, environment)
-    context = here.context(**_answered(here, request.GET.get("token", "")))
-    context["address"] = here.question.address()
+    token = request.GET.get("token", "")
+    context = here.context(address=here.question.address())
+    if not _good(token):
+        context |= _answered(here)
+    else:
+        context |= _begun(here, token)
     return page(
         request,
         "insights/explore/answer.html",
@@ -71,18 +78,76 @@ def show_answer(request: HttpRequest, project: str, environment: str) -> HttpRes
     )
 
 
-def _answered(here: Place, token: str = "") -> dict[str, Any]:
+@require_GET
+def show_pictures(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """The pictures of an answer whose rows are there already."""
+    here = place(request, project, environment)
+    token = request.GET.get("token", "")
+    later = cache.get(_kept(here, token)) if _good(token) else None
+    context = here.context(address=here.question.address(), drawn=True)
+    where = here.access.environment
+    ask = asker(where.id, token)
+    try:
+        if later is None:  # it was kept for some minutes only
+            _, later = first_of(where, here.question, here.kinds, now=here.now, ask=ask)
+        if later is not None:
+            context["answer"] = drawn(
+                where, here.question, here.kinds, later, ask=ask, base=here.base
+            )
+    except UNANSWERED as error:
+        context |= unanswered(error)
+    return page(
+        request,
+        "insights/explore/answer.html",
+        context,
+        fragment="insights/explore/_pictures.html",
+    )
+
+
+def _kept(here: Place, token: str) -> str:
+    return f"begun:{here.access.environment.id}:{token}"
+
+
+def _begun(here: Place, token: str) -> dict[str, Any]:
+    """`answer` with its pictures, or with `pictures_ask`, where they can be asked for."""
+    where = here.access.environment
+    ask = asker(where.id, token)
+    try:
+        first, later = first_of(where, here.question, here.kinds, now=here.now, ask=ask)
+        if later is None or not later.missing.steps or not first.rows:
+            if later is not None:
+                first = drawn(where, here.question, here.kinds, later, ask=ask, base=here.base)
+            return {"answer": first}
+    except UNANSWERED as error:
+        return unanswered(error)
+    cache.set(_kept(here, token), later, KEPT_S)
+    asked = "&".join(part for part in (here.question.address(), f"token={token}") if part)
+    return {
+        "answer": first,
+        "token": token,
+        "pictures_ask": f"{here.base}/explore/pictures?{asked}",
+    }
+
+
+def _answered(here: Place) -> dict[str, Any]:
     """`answer`, or `problem` in words with the `field` that is wrong."""
     environment = here.access.environment
-    ask = asker(environment.id, token)
+    ask = asker(environment.id, "")
     try:
         return {
             "answer": answer_of(
-                environment, here.question, here.known, now=here.now, ask=ask, base=here.base
+                environment, here.question, here.kinds, now=here.now, ask=ask, base=here.base
             )
         }
     except UNANSWERED as error:
         return unanswered(error)
+
+
+@require_GET
+def show_fields(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """Every field that may be asked about, as options: the page need not wait for them."""
+    here = place(request, project, environment)
+    return render(request, "insights/explore/_fields.html", {"known": here.offered()})
 
 
 @require_GET

@@ -8,13 +8,15 @@ from urllib.parse import parse_qsl
 from django.http import HttpRequest
 from django.utils import timezone
 
-from events.query.catalog import Known, known
+from events.query.catalog import Known, kinds, known
 from insights.explore.question import Question, read
 from projects.access import Access, environment_for
 
 VIEWS = (("result", "Result"), ("events", "Raw events"), ("traces", "Traces"))
 ORDERS = (("", "Newest first"), ("slowest", "Slowest first"), ("oldest", "Oldest first"))
-FLAGS_SEEN_WITHIN = timedelta(days=2)  # a scan of all exposures of that time, on each page
+FLAGS_SEEN_WITHIN = timedelta(days=2)  # a scan of all exposures of that time
+NAMING = ("field", "a.field", "b.field", "box_of")
+MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,21 @@ class Place:
 
     access: Access
     question: Question
-    known: tuple[Known, ...]
     now: datetime
+    named: tuple[str, ...] = ()  # fields of the address that a filter may stand on
 
     @property
     def base(self) -> str:
         return f"/{self.access.project.slug}/{self.access.environment.slug}"
+
+    @property
+    def kinds(self) -> tuple[Known, ...]:
+        """What its fields are. Asks the store, which the page itself need not wait for."""
+        return kinds(self.access.environment.id, self.named)
+
+    def offered(self) -> tuple[Known, ...]:
+        """Every field that may be asked about, for those who choose."""
+        return known(self.access.environment.id, self.now - FLAGS_SEEN_WITHIN)
 
     def context(self, section: str = "explore", **more: Any) -> dict[str, Any]:
         asked = self.question
@@ -45,19 +56,13 @@ class Place:
             "base": self.base,
             "zone": self.access.environment.zone,
             "question": self.question,
-            "known": self.known,
             "may_edit": self.access.can("editor"),
             **more,
         }
 
 
 def place(request: HttpRequest, project: str, environment: str, role: str = "viewer") -> Place:
-    """Raises Http404 for outsiders, StoreUnavailable."""
+    """Raises Http404 for outsiders."""
     access = environment_for(request, project, environment, role)
-    now = timezone.now()
-    return Place(
-        access,
-        read(request.GET),
-        known(access.environment.id, now - FLAGS_SEEN_WITHIN),
-        now,
-    )
+    named = [name for part in NAMING for name in request.GET.getlist(part)]
+    return Place(access, read(request.GET), timezone.now(), tuple(named[:MOST_NAMED]))

@@ -14,7 +14,7 @@ import pytest
 from events.query.answer import answer
 from events.query.calculations import BINS_A_UNIT, EXACT_ROWS, bounds
 from events.query.spec import QueryError
-from events.store.read import QueryTooLarge
+from events.store.read import QueryTooLarge, Result, Statement, run
 from projects.keys import mint
 from projects.models import Environment
 from tests.events.test_query import NASTY, Item, ask, calculated, field, items, store
@@ -218,6 +218,69 @@ def test_a_field_with_very_many_values_gives_the_first_and_an_exact_rest(
     assert found["other"]["groups"] == count - 10
     assert found["other"]["data"]["COUNT"] == count + 3 - 13
     assert found["other"]["data"]["SUM(n)"] == sum(n % 7 for n in range(count)) + 3 - given
+
+
+def asking(environment: Environment, **spec: Any) -> tuple[dict[str, Any], list[str]]:
+    """An answer, and the statements that it took."""
+    said: list[str] = []
+
+    def ask(statement: Statement) -> Result:
+        said.append(statement.sql)
+        return run(statement)
+
+    return answer(environment.id, spec, ask=ask), said
+
+
+def test_what_adds_up_is_answered_in_one_scan(environment: Environment, made: list[Item]) -> None:
+    adding = [{"op": "COUNT"}, {"op": "SUM", "column": "n"}, {"op": "AVG", "column": "share"}]
+    found, said = asking(
+        environment, calculations=[*adding, {"op": "MAX", "column": "n"}], granularity=600
+    )
+    assert len(said) == 1
+    assert found["results"][0]["data"] == pytest.approx(
+        {
+            "COUNT": calculated("COUNT", None, made),
+            "SUM(n)": calculated("SUM", "n", made),
+            "AVG(share)": calculated("AVG", "share", made),
+            "MAX(n)": 9,
+        }
+    )
+    assert sum(point["data"]["COUNT"] for point in found["series"]) == calculated(
+        "COUNT", None, made
+    )
+    found, said = asking(environment, calculations=adding, breakdowns=["user_id"], limit=7)
+    assert len(said) == 1
+    given = {row["data"]["user_id"] for row in found["results"]}
+    rest = [item for item in made if item["user_id"] not in given]
+    assert found["other"] == {
+        "groups": len({item["user_id"] for item in rest}),
+        "data": pytest.approx(
+            {
+                "COUNT": calculated("COUNT", None, rest),
+                "SUM(n)": calculated("SUM", "n", rest),
+                "AVG(share)": calculated("AVG", "share", rest),
+            }
+        ),
+    }
+
+
+def test_a_rest_that_a_difference_would_lose_is_counted_by_itself(
+    environment: Environment,
+) -> None:
+    store(environment, [{"service": "a", "id": "big", "n": 10**18}])
+    store(environment, [{"service": "a", "id": f"i{n}", "n": 1} for n in range(5)])
+    found, said = asking(
+        environment, calculations=[{"op": "SUM", "column": "n"}], breakdowns=["id"], limit=1
+    )
+    assert len(said) == 2
+    assert found["other"] == {"groups": 5, "data": {"SUM(n)": 5}}
+
+
+def test_nothing_at_all_is_an_answer_too(environment: Environment) -> None:
+    found = ask(environment, calculations=[{"op": "COUNT"}, {"op": "AVG", "column": "status_code"}],
+                granularity=60)  # fmt: skip
+    assert found["results"] == [{"data": {"COUNT": 0, "AVG(status_code)": None}}]
+    assert found["series"] == []
 
 
 def test_a_question_too_large_for_its_memory_ends_with_a_message_and_the_store_lives(

@@ -47,6 +47,52 @@ def test_the_page_comes_first_and_asks_for_its_answer(
     assert 'http-equiv="refresh"' in text  # for browsers without script
 
 
+def test_the_rows_come_first_and_their_pictures_after_them(
+    viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
+) -> None:
+    def asked(text: str, what: str) -> str:
+        (found,) = re.findall(rf'hx-get="({PAGE}/{what}\?[^"]+)"', text)
+        return str(found).replace("&amp;", "&")
+
+    def piece(address: str) -> str:
+        return viewer_page.get(address, headers={"HX-Request": "true"}).content.decode()
+
+    page = viewer_page.get(f"{PAGE}?by=plan&op=P95&of=duration_ms").content.decode()
+    rows = piece(asked(page, "answer"))
+    assert rows.count('class="value"') == 5  # four plans, and none
+    assert "data-chart" not in rows
+    pictures = asked(rows, "pictures")
+    drawn = piece(pictures)
+    assert "P95 of duration_ms over time" in drawn
+    assert 'id="read" hx-swap-oob="true"' in drawn
+    # Whoever comes with the address alone is answered as well.
+    later = re.sub("token=[0-9a-f]+", "token=0123456789abcdef", pictures)
+    assert "P95 of duration_ms over time" in piece(later)
+    assert outsider_page.get(pictures).status_code == 404
+    # A count of everything has its steps with it.
+    whole = piece(asked(viewer_page.get(PAGE).content.decode(), "answer"))
+    assert "Count over time" in whole
+    assert "explore/pictures" not in whole
+
+
+def test_the_page_itself_does_not_wait_for_the_store(
+    viewer_page: Client, made: list[dict[str, Any]], settings: Any
+) -> None:
+    settings.EVENTS_URL = "http://default@127.0.0.1:9/default"
+    text = viewer_page.get(f"{PAGE}?by=plan&field=plan&is=%3D&value=pro").content.decode()
+    assert 'value="plan"' in text
+    assert f'hx-get="{PAGE}/fields"' in text
+
+
+def test_fields_are_offered_with_their_types(
+    viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
+) -> None:
+    text = viewer_page.get(f"{PAGE}/fields").content.decode()
+    for name in ("flags.F", "duration_ms", "plan"):
+        assert f'<option value="{name}">' in text
+    assert outsider_page.get(f"{PAGE}/fields").status_code == 404
+
+
 def test_a_group_leads_to_its_events_and_they_to_their_trace(
     viewer_page: Client, made: list[dict[str, Any]]
 ) -> None:

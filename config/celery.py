@@ -24,8 +24,9 @@ app.conf.update(
         "flags.plans": {"task": "flags.tasks.materialise_due", "schedule": 1.0},
         "events.exposures": {"task": "events.tasks.tie_exposures", "schedule": 5.0},
         "events.retention": {"task": "events.tasks.keep_retention", "schedule": 60.0},
+        "releases.sources": {"task": "releases.tasks.ask_due", "schedule": 15.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["events", "flags", "insights"])
+app.autodiscover_tasks(["events", "flags", "insights", "releases"])

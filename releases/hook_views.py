@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from projects import audit
 from projects.access import Access, membership, one_of
-from releases.forms import HookForm
+from releases import sources
+from releases.forms import HookForm, SourceForm
 from releases.hooks.providers import PROVIDERS
 from releases.hooks.taking import find, make, take
 from releases.models import Hook
@@ -58,17 +59,32 @@ def hooks(request: HttpRequest, project: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         more = _made(request, access, form.cleaned_data)
         form = HookForm(project=access.project)
+    status = 422 if form.is_bound and not form.is_valid() else 200
+    return settings_page(request, access, form=form, status=status, **more)
+
+
+def settings_page(
+    request: HttpRequest,
+    access: Access,
+    *,
+    form: HookForm | None = None,
+    source_form: SourceForm | None = None,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    """The page of hooks and of the services that are asked, with what was typed into a form."""
     context = {
         "access": access,
         "section": "settings",
         "tab": "hooks",
         "may_admin": access.can("admin"),
-        "form": form,
+        "form": form or HookForm(project=access.project),
+        "source_form": source_form or SourceForm(project=access.project),
         "hooks": _listed(access),
+        "sources": sources.listed(access),
         "providers": PROVIDERS.values(),
         **more,
     }
-    status = 422 if form.is_bound and not form.is_valid() else 200
     return page(request, "releases/hooks.html", context, status=status)
 
 

@@ -26,7 +26,7 @@ class Change(models.Model):
     build_id = models.CharField(max_length=200, blank=True)
     actor = models.CharField(max_length=254, blank=True)
     url = models.URLField(max_length=2000, blank=True)
-    source = models.CharField(max_length=20, default="api")  # api, detected, flags, hook, plan
+    source = models.CharField(max_length=20, default="api")  # api detected flags hook plan poll
     external_id = models.CharField(max_length=200, blank=True)
     details = models.JSONField(default=dict, blank=True)
 
@@ -89,3 +89,37 @@ class HookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.said}"
+
+
+class Source(models.Model):
+    """A flag service that is asked, again and again, for what its webhooks may have lost.
+
+    The token is sealed (projects.sealing). Everything up to `read_to` is known; where the history
+    is longer than one visit takes, `walk` holds where the next one goes on: {"top", "more"}.
+    """
+
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
+    provider = models.CharField(max_length=20)
+    url = models.URLField(max_length=500)
+    project = models.CharField(max_length=100, blank=True)  # the provider's own name for it
+    only = models.CharField(max_length=100, blank=True)  # its name for the environment
+    sealed_token = models.TextField()
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField()
+    read_to = models.DateTimeField()
+    walk = models.JSONField(default=dict, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    error = models.CharField(max_length=300, blank=True)
+    error_at = models.DateTimeField(null=True, blank=True)
+    unread = models.PositiveIntegerField(default=0)  # entries in a form that we do not know
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["next_at"], name="source_due")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} of {self.environment}"

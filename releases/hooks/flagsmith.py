@@ -35,6 +35,7 @@ def read(delivery: Delivery) -> list[Heard]:
                 "deleted" if deleted else _did(inner(data, "previous_state"), state),
                 inner(data, "timestamp"),
                 actor=text(data, "changed_by"),
+                by_time=True,
                 details={"event": event, "environment": text(state, "environment", "name")},
             ),
         )

@@ -45,6 +45,7 @@ def read(delivery: Delivery) -> list[Heard]:
                 EVENTS[event],
                 inner(body, "created"),
                 actor=text(body, "user", "email") or text(body, "user", "name"),
+                by_time=True,
                 details={
                     "event": event,
                     "environments": environments,

@@ -8,7 +8,7 @@ from typing import Any
 
 from releases.hooks import signatures
 from releases.hooks.flag_changes import Told, heard, listed
-from releases.hooks.frame import Delivery, Heard, Ignored, Provider, Unreadable
+from releases.hooks.frame import Delivery, Heard, Ignored, Place, Provider, Unreadable
 from releases.hooks.reading import fields, inner, link, text
 
 VERBS = {
@@ -27,7 +27,11 @@ def verify(delivery: Delivery) -> None:
 
 
 def read(delivery: Delivery) -> list[Heard]:
-    body = fields(delivery)
+    return [heard(delivery, entry(fields(delivery), delivery.place))]
+
+
+def entry(body: dict[str, Any], place: Place) -> Told:
+    """An entry of the audit log, as webhooks and the API give it. Raises Ignored, Unreadable."""
     if text(body, "kind") != "flag":
         raise Ignored(f"It is about a {text(body, 'kind') or 'thing'}, not a flag.")
     ident = text(body, "_id")
@@ -37,25 +41,17 @@ def read(delivery: Delivery) -> list[Heard]:
     key, environment = _named(accesses, inner(body, "target", "resources"))
     if not key:
         raise Unreadable("accesses name no flag.")
-    delivery.place.wants(environment)
-    return [
-        heard(
-            delivery,
-            Told(
-                "launchdarkly",
-                key,
-                _did(body, accesses),
-                inner(body, "date"),
-                actor=text(body, "member", "email") or text(body, "token", "name"),
-                ident=ident,
-                url=link(body, "_links", "site", "href"),
-                details={
-                    "comment": text(body, "comment", longest=1000),
-                    "environment": environment,
-                },
-            ),
-        )
-    ]
+    place.wants(environment)
+    return Told(
+        "launchdarkly",
+        key,
+        _did(body, accesses),
+        inner(body, "date"),
+        actor=text(body, "member", "email") or text(body, "token", "name"),
+        ident=ident,
+        url=link(body, "_links", "site", "href"),
+        details={"comment": text(body, "comment", longest=1000), "environment": environment},
+    )
 
 
 def _named(accesses: list[dict[str, Any]], resources: Any) -> tuple[str, str]:

@@ -7,7 +7,7 @@ The template of the destination is one's own: the entry may stand at the top, in
 from typing import Any
 
 from releases.hooks import signatures
-from releases.hooks.flag_changes import Told, heard
+from releases.hooks.flag_changes import Told, heard, listed
 from releases.hooks.frame import Delivery, Heard, Ignored, Provider, Unreadable
 from releases.hooks.reading import fields, inner, text
 
@@ -20,30 +20,30 @@ def verify(delivery: Delivery) -> None:
 
 def read(delivery: Delivery) -> list[Heard]:
     body = fields(delivery)
-    entry = next((one for path in PLACES if text(one := inner(body, *path), "scope")), None)
-    if entry is None:
+    found = next((one for path in PLACES if text(one := inner(body, *path), "scope")), None)
+    if found is None:
         raise Unreadable("scope is missing: send the entry of the activity log as it is.")
-    if text(entry, "scope") != "FeatureFlag":
-        raise Ignored(f"It is about a {text(entry, 'scope')}, not a flag.")
-    key = text(entry, "detail", "name") or text(entry, "detail", "short_id")
+    return [heard(delivery, entry(found))]
+
+
+def entry(found: dict[str, Any]) -> Told:
+    """An entry of the activity log, as it is sent and as the API gives it. Raises Ignored,
+    Unreadable."""
+    if text(found, "scope") != "FeatureFlag":
+        raise Ignored(f"It is about a {text(found, 'scope')}, not a flag.")
+    key = text(found, "detail", "name") or text(found, "detail", "short_id")
     if not key:
         raise Unreadable("detail.name is missing.")
-    found = inner(entry, "detail", "changes")
-    changes = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return [
-        heard(
-            delivery,
-            Told(
-                "posthog",
-                key,
-                _did(text(entry, "activity"), changes),
-                inner(entry, "created_at"),
-                actor=text(entry, "user", "email"),
-                ident=text(entry, "id"),
-                details={"fields": [text(one, "field") for one in changes][:20]},
-            ),
-        )
-    ]
+    changes = [one for one in listed(inner(found, "detail", "changes")) if isinstance(one, dict)]
+    return Told(
+        "posthog",
+        key,
+        _did(text(found, "activity"), changes),
+        inner(found, "created_at"),
+        actor=text(found, "user", "email"),
+        ident=text(found, "id"),
+        details={"fields": [text(one, "field") for one in changes][:20]},
+    )
 
 
 def _did(activity: str, changes: list[dict[str, Any]]) -> str:

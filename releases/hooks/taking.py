@@ -12,6 +12,7 @@ from django.db import transaction
 from projects.keys import hashed
 from projects.models import Environment
 from releases.changes import record
+from releases.elsewhere import merge
 from releases.hooks.frame import Delivery, Heard, Ignored, NotVerified, Place, Unreadable
 from releases.hooks.providers import PROVIDERS
 from releases.models import Change, Hook, HookDelivery
@@ -72,7 +73,14 @@ def find(provider: str, token: str) -> Hook | None:
 def take(hook: Hook, headers: Mapping[str, str], body: bytes, rest: str, now: datetime) -> Taken:
     """Records what a delivery tells of. It never raises for what a sender can get wrong."""
     provider = PROVIDERS[hook.provider]
-    delivery = Delivery(headers, body, _place(hook.environment, hook), hook.secret, now, rest)
+    delivery = Delivery(
+        headers,
+        body,
+        place_of(hook.environment, only=hook.only, service=hook.service),
+        hook.secret,
+        now,
+        rest,
+    )
     digest = hashlib.sha256(body).hexdigest()
     with transaction.atomic():
         # One delivery of a hook at a time: two equal ones at once must not count twice.
@@ -91,15 +99,16 @@ def take(hook: Hook, headers: Mapping[str, str], body: bytes, rest: str, now: da
     return taken
 
 
-def _place(environment: Environment, hook: Hook) -> Place:
+def place_of(environment: Environment, *, only: str = "", service: str = "") -> Place:
+    """What is told for an environment, and what is not for it."""
     project = environment.project
     others = project.environments.exclude(id=environment.id).values_list("slug", "name")
     return Place(
         environment_id=environment.id,
         names=frozenset({environment.slug, environment.name.lower()}),
         others=frozenset(name.lower() for pair in others for name in pair),
-        only=hook.only,
-        service=hook.service,
+        only=only,
+        service=service,
     )
 
 
@@ -122,6 +131,8 @@ def _recorded(hook: Hook, all_heard: list[Heard], digest: str, now: datetime) ->
 
 
 def _one(heard: Heard) -> tuple[Change, bool]:
+    if heard.change.kind == Change.Kind.FLAG:
+        return merge(heard.change)
     if heard.state:
         return settle(heard.change, heard.state)
     if heard.if_new:

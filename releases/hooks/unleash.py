@@ -3,9 +3,11 @@
 It tries once more and then gives up, so an event may be lost; its id makes each count once.
 """
 
+from typing import Any
+
 from releases.hooks import signatures
 from releases.hooks.flag_changes import Told, heard
-from releases.hooks.frame import Delivery, Heard, Ignored, Provider, Unreadable
+from releases.hooks.frame import Delivery, Heard, Ignored, Place, Provider, Unreadable
 from releases.hooks.reading import fields, inner, text
 
 TYPES = {
@@ -31,33 +33,32 @@ def verify(delivery: Delivery) -> None:
 
 
 def read(delivery: Delivery) -> list[Heard]:
-    body = fields(delivery)
+    return [heard(delivery, entry(fields(delivery), delivery.place))]
+
+
+def entry(body: dict[str, Any], place: Place) -> Told:
+    """An event, as webhooks and the API give it. Raises Ignored, Unreadable."""
     kind, key = text(body, "type"), text(body, "featureName")
     if not kind:
         raise Unreadable("type is missing: leave the addon's body template empty.")
     if kind not in TYPES or not key:
         raise Ignored(f"The event {kind} changes no flag.")
     environment = text(body, "environment")
-    delivery.place.wants(environment)
-    return [
-        heard(
-            delivery,
-            Told(
-                "unleash",
-                key,
-                TYPES[kind],
-                inner(body, "createdAt"),
-                actor=text(body, "createdBy"),
-                ident=text(body, "id"),
-                details={
-                    "type": kind,
-                    "environment": environment,
-                    "project": text(body, "project"),
-                    "summary": text(body, "summary", longest=1000),
-                },
-            ),
-        )
-    ]
+    place.wants(environment)
+    return Told(
+        "unleash",
+        key,
+        TYPES[kind],
+        inner(body, "createdAt"),
+        actor=text(body, "createdBy"),
+        ident=text(body, "id"),
+        details={
+            "type": kind,
+            "environment": environment,
+            "project": text(body, "project"),
+            "summary": text(body, "summary", longest=1000),
+        },
+    )
 
 
 PROVIDER = Provider(

@@ -1,7 +1,8 @@
-"""Time as the shop's code sees it: the wall's, or a virtual one that only sleeping moves.
+"""Time as the shop's code sees it: a virtual one that only sleeping moves.
 
-The same handlers run on both. Live requests really wait; history is written by requests that
-wait on the virtual clock, so that a day of them takes a minute.
+The same handlers answer live requests and write history. Live ones really wait; in history a day
+of them takes a minute. Both tell their time by what the code waited for alone: what a busy laptop
+adds to it would look like a change at the moment when history ends and live traffic begins.
 """
 
 import threading
@@ -19,14 +20,6 @@ class Clock(Protocol):
         """Let so many seconds pass."""
 
 
-class WallClock:
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
 class VirtualClock:
     """Stands still until someone sleeps; `now` is kept per thread, a request at a time."""
 
@@ -42,3 +35,14 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         self._now.ns = self.now_ns() + int(seconds * NANOSECONDS)
+
+
+class WorkClock(VirtualClock):
+    """A virtual clock whose sleepers really wait; the wall's where no request is under way."""
+
+    def now_ns(self) -> int:
+        return getattr(self._now, "ns", 0) or time.time_ns()
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        time.sleep(seconds)

@@ -13,7 +13,7 @@ from types import FrameType
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from demo import flags, flipscope, history, story, telemetry
-from demo.clock import WallClock
+from demo.clock import WorkClock
 from demo.flipscope import ROOT, Flipscope, Keys
 from demo.live import Team, Traffic
 from demo.memory import GAP_S, Memory, reached
@@ -165,7 +165,7 @@ class Demo:
         directory = Directory(seed=self.seed)
         foundry = Foundry(
             processor,
-            clock=WallClock(),
+            clock=WorkClock(),
             flags=flags.remote(up.url, keys.server),
             directory=directory,
             chance=random.Random(),

@@ -237,6 +237,7 @@ def over_time(
     zone: tzinfo,
     base: str,
     mark: datetime | None = None,
+    marked: str = "the change",
     baseline: str = "",
     verdict: str = "",
 ) -> Chart:
@@ -267,7 +268,7 @@ def over_time(
     return Chart(
         id=id,
         title=title,
-        summary=_over_time_summary(lines, name, what, mark),
+        summary=_over_time_summary(lines, name, what, mark, marked),
         figure={"data": traces, "layout": layout},
         columns=("Time", *(f"{line.label or 'all'} {what}" for line in lines)),
         rows=tuple(
@@ -326,7 +327,9 @@ def _changes_on_axis(told: Sequence[Told], base: str, zone: tzinfo) -> dict[str,
     return {**marks, "y": [0] * len(told)}
 
 
-def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: datetime | None) -> str:
+def _over_time_summary(
+    lines: Sequence[Line], name: str, what: str, mark: datetime | None, marked: str
+) -> str:
     if not lines:
         return f"No {what} in this time."
     if mark and len(lines) == 1:
@@ -335,8 +338,8 @@ def _over_time_summary(lines: Sequence[Line], name: str, what: str, mark: dateti
         before = _middle([value for time, value in pairs if time < mark])
         after = _middle([value for time, value in pairs if time >= mark])
         return (
-            f"Usually {_text(name, before)} before the change, {_text(name, after)} after it"
-            " (medians of the points). The bar is the change."
+            f"Usually {_text(name, before)} before the bar, {_text(name, after)} after it"
+            f" (medians of the points). The bar is {marked}."
         )
     said = []
     for line in lines:

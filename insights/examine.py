@@ -156,10 +156,7 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
         withheld=withheld,
         gate=gate,
     )
-    note = (
-        f"{sentences.EVIDENCE['before_after']}; checked against {drifts.count} earlier moments"
-        " when nothing changed"
-    )
+    note = f"{sentences.EVIDENCE['before_after']}; {placebos.said(drifts)}"
     return _result(comparison, found, "before_after", None, judged, note)
 
 

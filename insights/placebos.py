@@ -15,6 +15,7 @@ from events.store.read import moment as as_text
 from insights.cohorts import Comparison, Moment
 from insights.statistics import before_after
 from releases.changes import timeline
+from web import words
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -42,6 +43,14 @@ class Slice:
     total_ms: float
     squares: float
     errors: float
+
+
+def said(found: Drifts) -> str:
+    """What the difference was held against, in words."""
+    if not found.count:
+        return "no earlier moment could be looked at, so only a large difference counts"
+    times = words.plural(found.count, "earlier moment")
+    return f"checked against {times} when nothing changed"
 
 
 def drifts(comparison: Comparison) -> Drifts:

@@ -1,9 +1,15 @@
-"""Services over HTTP: each instance listens on a loopback port of its own."""
+"""Services over HTTP: each instance listens on a loopback port of its own.
+
+Requests between them carry the time by the shop's own clock, there and back, so that a caller's
+time holds its neighbours' work and nothing of what the machine adds to it.
+"""
 
 import json
 import random
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -11,10 +17,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import urllib3
 
 from demo import story
+from demo.clock import WorkClock
 from demo.shop.fleet import Foundry
 from demo.shop.service import Build, Peer, Request, Response, Service
 
 TIMEOUT_S = 30
+NOW = "x-shop-now-ns"
 IDLE_S = 60  # a connection that nobody uses is closed, and its thread ends
 
 
@@ -45,6 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
         target = urlsplit(self.path)
+        clock = self.server.service.clock
+        if isinstance(clock, WorkClock):
+            clock.set(int(self.headers.get(NOW) or time.time_ns()))
         answer = self.server.service.ask(
             Request(
                 self.command,
@@ -57,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header(NOW, str(clock.now_ns()))
         self.end_headers()
         self.wfile.write(body)
 
@@ -69,6 +81,7 @@ class Cluster:
 
     def __init__(self, foundry: Foundry, versions: Mapping[str, str]) -> None:
         self._foundry = foundry
+        self.clock = foundry.clock
         self._pool = urllib3.PoolManager(num_pools=32, maxsize=64, retries=False)
         self._servers: dict[str, _Server] = {}
         self._peers: dict[str, Peer] = {
@@ -98,7 +111,7 @@ class Cluster:
             headers=dict(request.headers),
             timeout=TIMEOUT_S,
         )
-        return Response(answer.status, json.loads(answer.data))
+        return Response(answer.status, json.loads(answer.data), int(answer.headers[NOW]))
 
     def stop(self) -> None:
         for server in self._servers.values():
@@ -119,4 +132,10 @@ class _Across:
         self._service = service
 
     def ask(self, request: Request) -> Response:
-        return self._cluster.ask(self._service, request)
+        clock = self._cluster.clock
+        if not isinstance(clock, WorkClock):
+            return self._cluster.ask(self._service, request)
+        headers = {**request.headers, NOW: str(clock.now_ns())}
+        answer = self._cluster.ask(self._service, replace(request, headers=headers))
+        clock.set(answer.at_ns)
+        return answer

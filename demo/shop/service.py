@@ -29,6 +29,7 @@ class Request:
 class Response:
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
+    at_ns: int = 0  # by the shop's clock, where it came over HTTP
 
 
 class Refused(Exception):

@@ -6,9 +6,9 @@ difference is there with and without it, or where the level moved at another tim
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from insights.changed.levels import Levels, levels
 from insights.changes import Told, told
@@ -68,6 +68,7 @@ class Candidate:
     overlap: Overlap | None
     fits: bool
     finding: str = ""
+    alike: bool = False  # with and without it, requests of the same minutes are too alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def explained(environment: Environment, asked: Asked) -> Explained:
     moment = Moment(asked.since, picked=True)
     comparison = Comparison(environment.id, moment, asked.before, asked.until, asked.scope)
     result = examine(comparison)
-    difference = _difference(result, asked.measure)
+    difference = _scoped(_difference(result, asked.measure), asked.scope)
     delta = difference.delta
     inside = Comparison(
         environment.id, moment, asked.before, asked.until, narrowed(comparison, delta.scope)
@@ -107,7 +108,7 @@ def explained(environment: Environment, asked: Asked) -> Explained:
     )
     others = overlaps(comparison, delta) if differs else []
     changes = timeline(environment.id, since=asked.before, until=asked.until, limit=MOST)
-    candidates = ranked(told(changes), others, delta, found, _findings(changes))
+    candidates = ranked(told(changes), others, delta, found, _own(changes))
     return Explained(
         asked=asked,
         result=result,
@@ -136,21 +137,39 @@ def _difference(result: Result, measure: str) -> Judged:
     return result.judged[0]
 
 
+def _scoped(judged: Judged, scope: Scope) -> Judged:
+    """The whole of a comparison that is of one scope is that scope."""
+    if not judged.delta.scope.whole:
+        return judged
+    return replace(judged, delta=replace(judged.delta, scope=scope))
+
+
 def _is_apart(delta: Delta) -> bool:
     low, high = delta.ratio_interval or (0.0, 2.0)
     return not low <= 1 <= high
 
 
-def _findings(changes: Sequence[Change]) -> dict[int, list[dict[str, object]]]:
-    """What each change's own comparisons found and no other change explains."""
-    found: dict[int, list[dict[str, object]]] = {}
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a change's own comparisons say: findings that no other change explains, and deltas of
+    variants or builds that were there at the same time."""
+
+    findings: tuple[dict[str, Any], ...] = ()
+    beside: tuple[dict[str, Any], ...] = ()
+
+
+def _own(changes: Sequence[Change]) -> dict[int, Own]:
+    found: dict[int, Own] = {}
     for watch in Watch.objects.filter(change_id__in=[one.id for one in changes]):
-        own = [
+        known = found.get(watch.change_id or 0, Own())
+        findings = [
             one
             for one in watch.result.get("findings", [])
             if not (one.get("reasons") or {}).get("is_explained")
         ]
-        found.setdefault(watch.change_id or 0, []).extend(own)
+        together = watch.evidence in ("concurrent", "randomised")
+        beside = watch.result.get("deltas", []) if together else []
+        found[watch.change_id or 0] = Own((*known.findings, *findings), (*known.beside, *beside))
     return found
 
 
@@ -159,7 +178,7 @@ def ranked(
     others: Iterable[Overlap],
     delta: Delta,
     found: Levels,
-    findings: dict[int, list[dict[str, object]]],
+    owns: dict[int, Own],
 ) -> list[Candidate]:
     """Every change with its part, those that explain most first."""
     by_name = {(one.other.kind, one.other.name): one for one in others}
@@ -168,10 +187,14 @@ def ranked(
         change = one.change
         overlap = by_name.get(named(change))
         fits = found.fits(change.time)
-        own = next((f for f in findings.get(change.id, []) if _alike(f, delta)), None)
-        part, share = _part(overlap, fits=fits, own=own is not None)
-        text = str(own["sentence"]) if own else ""
-        candidates.append(Candidate(one, part, share, overlap, fits, text))
+        own = owns.get(change.id, Own())
+        finding = next((f for f in own.findings if _alike(f, delta)), None)
+        part, share = _part(overlap, fits=fits, own=finding is not None)
+        text = str(finding["sentence"]) if finding else ""
+        alike = part == "coincides" and not finding and is_excluded(own.beside, delta)
+        candidates.append(
+            Candidate(one, "no" if alike else part, share, overlap, fits, text, alike)
+        )
     moved = found.moved_at
     candidates.sort(
         key=lambda one: (
@@ -199,15 +222,29 @@ def _part(overlap: Overlap | None, *, fits: bool, own: bool) -> tuple[Part, floa
     return ("may" if own else "no"), None
 
 
-def _alike(finding: dict[str, object], delta: Delta) -> bool:
+def is_excluded(deltas: Iterable[dict[str, Any]], delta: Delta) -> bool:
+    """Whether variants or builds of the same minutes differ by less than what is to be explained.
+
+    Where not all requests meet a change, it would have to do even more to those that do.
+    """
+    scope = delta.scope.as_json()
+    for one in deltas:
+        if one["measure"] != delta.measure or one["scope"] != scope:
+            continue
+        name, wanted = ("difference", delta.difference) if delta.is_rate else ("ratio", delta.ratio)
+        bounds = one["interval"][name]
+        if bounds and wanted is not None:
+            return bool(bounds[1] < wanted if delta.d > 0 else bounds[0] > wanted)
+    return False
+
+
+def _alike(finding: dict[str, Any], delta: Delta) -> bool:
     """Whether a change's own finding could be this difference: same kind, way and place."""
     measure = str(finding["measure"])
     same_kind = measure == delta.measure or (
         measure.startswith("latency_") and delta.measure.startswith("latency_")
     )
-    up = float(str(finding["difference"])) > 0
-    scope = finding["scope"]
-    assert isinstance(scope, dict)  # noqa: S101  # as insights.results writes it
+    up = finding["difference"] > 0
     own = delta.scope.as_json()
-    place = all(own.get(name) in (None, value) for name, value in scope.items())
+    place = all(own.get(name) in (None, value) for name, value in finding["scope"].items())
     return same_kind and up == (delta.difference > 0) and place

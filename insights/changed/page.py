@@ -182,9 +182,12 @@ def found(place: Environment, asked: Asked, base: str) -> dict[str, Any]:
     delta = answer.difference.delta
     rows = [_row(one, answer) for one in answer.candidates]
     listed = [results.delta_json(one) for one in answer.result.judged]
+    for row in listed:
+        row["scope"] = row["scope"] or asked.scope.as_json()
     table = ordered(listed, [one for one in listed if one["scope"] == delta.scope.as_json()])
     return {
         "answer": said.answer(answer, place.zone),
+        "colour": answer.difference.verdict if answer.differs else "",
         "verdict": answer.difference.verdict,
         "explained": answer,
         "rows": [row for row in rows if row.part != "no"],
@@ -238,6 +241,7 @@ def _picture(place: Environment, asked: Asked, answer: Explained, base: str) -> 
         zone=place.zone,
         base=base,
         mark=asked.since,
+        marked="where this time begins",
         verdict=answer.difference.verdict if answer.differs else "",
     )
 

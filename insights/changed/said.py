@@ -26,7 +26,7 @@ def difference(found: Explained) -> str:
         interval = f" (95% interval {words.ratio_interval(*bounds)})" if bounds else ""
         candidate, baseline = sentences.cohorts(comparison)
         how = words.ratio_words(ratio, "more", "fewer")
-        what = sentences.subject(comparison.scope)
+        what = sentences.subject(delta.scope)
         return f"{what} {candidate} are {how} than {baseline}{interval}"
     return sentences.sentence(Finding(found.difference), comparison)
 
@@ -65,6 +65,8 @@ def part(one: Candidate, found: Explained) -> str:
         return reason_words.overlap(one.overlap, delta)
     if one.part == "no" and one.overlap and one.overlap.checked.answer == "independent":
         return "The difference is there with and without it."
+    if one.alike:
+        return "It came just then, but requests with and without it are too alike."
     if one.part == "coincides":
         return "It came just when the level moved, and all requests met it at once."
     if one.part == "may":

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from insights import looks, watches
 from insights.changed.explain import Asked, Explained, explained
 from insights.changed.page import measure_of
 from insights.changed.said import answer
@@ -250,3 +251,27 @@ def test_the_api_answers_the_same(
     assert naive.status_code == 422
     assert naive.json()["error"]["field"] == "since"
     assert Client().get(API, times).status_code == 401
+
+
+def test_variants_too_alike_to_explain_it_are_excluded(
+    environment: Environment, ingest_key: str
+) -> None:
+    """Everything gets slower when a flag is split; its own comparison excludes that it did it."""
+
+    def slower(request: Request, rng: random.Random) -> None:
+        if after(request):
+            request.fields["flags"]["NEW"] = "on" if on("NEW", request.user) else "off"
+            request.fields["duration_ms"] *= 3
+
+    sent(ingest_key, slower)
+    change = changed(environment, "flag", 0, flag="NEW", title="NEW created")
+    deploy = changed(environment, "deploy", 0, service="shop", build_id="b2", title="shop b2")
+    watches.ensure(environment, END)
+    for watch_id in watches.due(END, limit=20):
+        looks.look(watch_id, END)
+    found = asked(environment)
+    parts = {one.told.change: one for one in found.candidates}
+    assert parts[deploy].part == "coincides"
+    assert parts[change].part == "no"
+    assert parts[change].alike
+    assert "shop b2 came just when the level moved, and nothing else did." in answer(found, UTC)

@@ -14,6 +14,12 @@ from events.event import DecodeError, Notes
 
 # orjson reads an integer beyond 64 bits as a float, so that it could not be told from one.
 BEYOND_64_BITS = re.compile(rb"[:\[,]\s*-?(?:\d{20}|9[2-9]\d{17})")
+# A search that costs a tenth of the expression's: nineteen digits after what may stand before a
+# number. Only a body that has them is looked at closely.
+_SHAPE = bytes(
+    48 if 48 <= byte < 58 else 58 if byte in b":[,- \t\r\n" else 0 for byte in range(256)
+)
+_LONG_NUMBER = b":" + b"0" * 19
 MOST_DIGITS = 400
 # A value takes up to a hundred bytes once it is read; a body of commas would take gigabytes.
 MOST_VALUES = 5_000_000
@@ -26,7 +32,7 @@ def parsed(body: bytes, notes: Notes) -> tuple[Any, bool]:
     problem = "it holds an integer beyond 64 bits"
     try:
         value = orjson.loads(body)
-        if not BEYOND_64_BITS.search(body):
+        if _LONG_NUMBER not in body.translate(_SHAPE) or not BEYOND_64_BITS.search(body):
             return value, True
     except orjson.JSONDecodeError as error:
         problem = str(error)

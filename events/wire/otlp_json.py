@@ -15,6 +15,8 @@ from events.wire import otlp
 from events.wire.json_body import parsed
 from events.wire.values import LARGEST, Attributes, put
 
+_ONLY_OBJECTS = frozenset({dict})
+
 
 class _Wrong(Exception):
     """One item has a wrong shape; the message says where."""
@@ -110,8 +112,9 @@ def _record(record: dict[str, Any], notes: Notes) -> otlp.Record:
 
 
 def _attributes(holder: dict[str, Any], notes: Notes) -> Attributes:
+    """Attributes by type. Each is touched once: this loop sets the pace of OTLP in JSON."""
     found = Attributes()
-    strings = found.strings
+    strings, integers, floats = found.strings, found.integers, found.floats
     for pair in _objects(holder, "attributes"):
         key, value = pair.get("key"), pair.get("value")
         if type(key) is not str:
@@ -120,11 +123,19 @@ def _attributes(holder: dict[str, Any], notes: Notes) -> Attributes:
             continue
         if type(value) is not dict:
             raise _Wrong(f"the value of attribute {key[:100]} is not an object")
-        text = value.get("stringValue")
-        if type(text) is str:
-            strings[key] = text
-        else:
-            put(found, key, _plain(value, notes), notes)
+        if len(value) == 1:
+            [(name, inner)] = value.items()
+            kind = type(inner)
+            if kind is str and name == "stringValue":
+                strings[key] = inner
+                continue
+            if kind is int and name == "intValue" and -LARGEST <= inner < LARGEST:
+                integers[key] = inner
+                continue
+            if kind is float and name == "doubleValue" and inner - inner == 0:  # finite
+                floats[key] = inner
+                continue
+        put(found, key, _plain(value, notes), notes)
     return found
 
 
@@ -171,7 +182,7 @@ def _objects(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
     value = holder.get(name)
     if value is None:
         return []
-    if type(value) is not list or not all(type(item) is dict for item in value):
+    if type(value) is not list or not _ONLY_OBJECTS.issuperset(map(type, value)):
         raise _Wrong(f"{name} is not an array of objects")
     return value
 

@@ -1,11 +1,13 @@
 """Days on which nothing was changed: how many show any false verdict, beside other methods.
 
-    python -m benchmarks.aa --days 1000 --looks 60 [--seed 1] [--append results.jsonl]
+    python -m benchmarks.aa --days 1000 --looks 60 [--seed 1] [--keep results.jsonl]
 
 A day is one flag that does nothing, watched from its first minute on: heavy-tailed latency, users
 who differ in level and in activity, five routes, all measures. Looks stand closer together in the
-first hour and are then even; `--looks 1440` looks every minute. A day is false for Flipscope if
-any measure of any route is called worse or better at any look. The other methods test a single
+first hour and are then even; `--looks 1440` looks every minute. With `--keep` every day is kept as
+a line, days that are there are not done again, and what is known so far is printed: a run that was
+cut goes on where it was, and several can share the days by `--first`. A day is false for Flipscope
+if any measure of any route is called worse or better at any look. The other methods test a single
 measure, the mean latency of all requests, on the same requests at the same looks.
 """
 
@@ -27,7 +29,8 @@ from tests.insights.simulate import Requests, requests, totals
 # name, part of the days, what the traffic is
 WORLDS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("1,000 users, even split", 0.35, {"users": 1000}),
-    ("1,000 users, even split, sampled 1 in 20", 0.15, {"users": 1000, "fast_kept": 20}),
+    ("1,000 users, fast requests sampled 1 in 20", 0.10, {"users": 1000, "fast_kept": 20}),
+    ("1,000 users, rates of 1 to 100 mixed", 0.05, {"users": 1000, "kept": (1, 5, 20, 100)}),
     ("200 users, even split", 0.15, {"users": 200}),
     ("2,000 users, 5% canary", 0.35, {"users": 2000, "candidate_share": 0.05}),
 )
@@ -108,22 +111,29 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first day")
     parser.add_argument("--looks", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--append", type=Path, help="keep each day as a line of JSON")
+    parser.add_argument("--keep", type=Path, help="keep each day as a line of JSON, and go on")
     given = parser.parse_args()
     began = time.monotonic()
     at = looks(given.looks)
-    results: list[dict[str, Any]] = []
+    kept = given.keep.read_text().splitlines() if given.keep and given.keep.exists() else []
+    results = [json.loads(line) for line in kept]
+    if any((one["seed"], one["looks"]) != (given.seed, given.looks) for one in results):
+        raise SystemExit(f"{given.keep} holds days of another seed or number of looks")
+    done = {one["day"] for one in results}
     for number in range(given.first, given.first + given.days):
+        if number in done:
+            continue
         name, options = world_of(number)
         day = requests(given.seed * 1_000_003 + number, spread=0.8, errors=0.01, **options)
-        results.append({"world": name, **false_alarms(day, at)})
-        if given.append:
-            with given.append.open("a") as file:
-                file.write(json.dumps({"day": number, **results[-1]}, default=bool) + "\n")
-    if given.append:
-        results = [json.loads(line) for line in given.append.read_text().splitlines()]
+        about = {"day": number, "seed": given.seed, "looks": given.looks, "world": name}
+        results.append(about | false_alarms(day, at))
+        if given.keep:
+            with given.keep.open("a") as file:
+                file.write(json.dumps(results[-1], default=bool) + "\n")
+            if len(results) % 100 == 0:
+                print(told(results), flush=True)
     print(told(results))
-    print(f"{given.looks} looks a day, {time.monotonic() - began:.0f} s for {given.days} days")
+    print(f"{given.looks} looks a day, seed {given.seed}, {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -26,14 +26,54 @@ def small_sample(z: float, degrees: float) -> float:
     return factor * math.sqrt(degrees * math.log1p(z * z / degrees))
 
 
-def log_e_value(z: float, scale: float) -> float:
-    """ln of the e-value of a normal score `z`; `scale` is the standard error as a log ratio."""
-    terms = []
+def large_sample(z: float, degrees: float) -> float:
+    """The inverse of `small_sample`: the score that few degrees of freedom bring down to `z`."""
+    if not math.isfinite(degrees) or degrees > 1e6:
+        return z
+    if degrees <= 0:
+        return math.inf
+    factor = (8 * degrees + 1) / (8 * degrees + 3)
+    power = (z / factor) ** 2 / degrees
+    return math.sqrt(degrees * math.expm1(power)) if power < 100 else math.inf
+
+
+def _terms(scale: float) -> list[tuple[float, float]]:
+    """By reference difference: what z² is multiplied by in ln E, and what is taken from it."""
+    found = []
     for reference in REFERENCE_DIFFERENCES:
         x = (TUNING * reference / scale) ** 2
-        terms.append(x * z * z / (2 * (x + 1)) - 0.5 * math.log1p(x))
+        found.append((x / (2 * (x + 1)), 0.5 * math.log1p(x)))
+    return found
+
+
+def log_e_value(z: float, scale: float) -> float:
+    """ln of the e-value of a normal score `z`; `scale` is the standard error as a log ratio."""
+    square = z * z
+    terms = [slope * square - cost for slope, cost in _terms(scale)]
     most = max(terms)
     return most + math.log(sum(math.exp(term - most) for term in terms) / len(terms))
+
+
+def score_needed(scale: float, log_goal: float) -> float:
+    """The score z at which ln E reaches `log_goal`.
+
+    ln E is convex in z²: Newton's method from a point above, where one term is enough alone, comes
+    down to the root without overshooting.
+    """
+    terms = _terms(scale)
+    goal = log_goal + math.log(len(terms))
+    square = min((goal + cost) / slope for slope, cost in terms)
+    for _ in range(50):
+        values = [slope * square - cost for slope, cost in terms]
+        most = max(values)
+        parts = [math.exp(value - most) for value in values]
+        total = sum(parts)
+        over = most + math.log(total) - goal
+        rise = sum(part * slope for part, (slope, _) in zip(parts, terms, strict=True)) / total
+        square -= over / rise
+        if over < 1e-9:
+            break
+    return math.sqrt(max(square, 0.0))
 
 
 def half_width(error: float, scale: float, degrees: float, alpha: float) -> float:
@@ -43,14 +83,8 @@ def half_width(error: float, scale: float, degrees: float, alpha: float) -> floa
     """
     if error <= 0 or scale <= 0:
         return math.inf
-    goal = -math.log(alpha)
-
-    def excess(z: float) -> float:
-        return log_e_value(small_sample(z, degrees), scale) - goal
-
-    if excess(_FAR) < 0:
-        return math.inf
-    return error * float(brentq(excess, 0.0, _FAR, xtol=1e-6))
+    z = large_sample(score_needed(scale, -math.log(alpha)), degrees)
+    return error * z if z <= _FAR else math.inf
 
 
 def largest_deciding_variance(d: float, log_goal: float, per_scale: float = 1.0) -> float:

@@ -70,7 +70,13 @@ def one_change(
     watches = Watch.objects.filter(change=change)
     findings = [one for watch in watches for one in watch.result.get("findings", [])]
     deltas = [one for watch in watches for one in watch.result.get("deltas", [])]
-    return {**change_json(told([change])[0]), "findings": findings, "deltas": deltas}
+    builds = [found for watch in watches if (found := watch.result.get("builds"))]
+    return {
+        **change_json(told([change])[0]),
+        "findings": findings,
+        "deltas": deltas,
+        "builds": builds,
+    }
 
 
 @router.get("/changes/{change_id}/report", summary="One change as Markdown or CSV")

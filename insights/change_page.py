@@ -40,6 +40,7 @@ class ChangePage:
     rows: list[dict[str, Any]]
     more_rows: list[dict[str, Any]]
     labels: tuple[str, str]
+    builds: dict[str, Any] | None
     pictures: list[Chart]
     over_time: list[Chart]
     certainty: Chart | None
@@ -71,6 +72,7 @@ def change_page(
         rows=rows[:ROWS_SHOWN],
         more_rows=rows[ROWS_SHOWN:],
         labels=labels,
+        builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
         over_time=_over_time(environment, change, watch, scope, now, base=base),
         certainty=charts.certainty(watch.history, id="certainty", zone=environment.zone)

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,16 +45,31 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     if not cut.places:
         return [nothing(one, one.labels[0]) for one in comparisons]
     sliced, paces = _sliced(comparisons, cut, events)
-    source = scan.source(sliced, cut)
-    fetched = [_fetched(scan.sums(source, cut)), _fetched(scan.bins(source))]
-    fetched.append(_fetched(scan.units(source)))
-    fetched.append(_fetched(scan.hits(scan.source(sliced, cut, only=scan.FAILED))))
+    fetched = _scanned(lambda only: scan.source(sliced, cut, only=only), cut)
     read = rows.read_rows + sum(one.read_rows for one in fetched)
     took = rows.took_ms + sum(one.took_ms for one in fetched)
     return [
         _one(one, number, cut, [each.columns for each in fetched], (paces[number], read, took))
         for number, one in enumerate(sliced)
     ]
+
+
+def totals_of(
+    comparison: Comparison, cut: Cut, source: Callable[[str], scan.Source]
+) -> Totals | NothingToCompare:
+    """Of one comparison whose cohorts or places are the caller's own.
+
+    `source` gives the events that meet a condition ("" for all), as `scan.source` does.
+    """
+    fetched = _scanned(source, cut)
+    read, took = sum(one.read_rows for one in fetched), sum(one.took_ms for one in fetched)
+    return _one(comparison, 0, cut, [each.columns for each in fetched], (1.0, read, took))
+
+
+def _scanned(source: Callable[[str], scan.Source], cut: Cut) -> list[Columns]:
+    every = source("")
+    asked = (scan.sums(every, cut), scan.bins(every), scan.units(every))
+    return [_fetched(one) for one in (*asked, scan.hits(source(scan.FAILED)))]
 
 
 def cut_of(comparisons: Sequence[Comparison]) -> tuple[Cut, int]:

@@ -114,6 +114,7 @@ class FlagPage:
     rows: list[dict[str, Any]]
     more_rows: list[dict[str, Any]]
     labels: tuple[str, str]
+    builds: dict[str, Any] | None
     pictures: list[Chart]
     over_time: list[Chart]
     versions: list[FlagVersion]
@@ -152,6 +153,7 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         rows=rows[:ROWS_SHOWN],
         more_rows=rows[ROWS_SHOWN:],
         labels=labels,
+        builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
         versions=list(flag.versions.all()[:50]) if flag else [],

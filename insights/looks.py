@@ -6,10 +6,12 @@ flags in one scan.
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
 from flags.models import Flag
+from insights.by_build import by_build
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.examine import NothingToCompare, Plan, Result, examine, window_of
 from insights.exposed import baseline_of, plan_of, seen
@@ -144,7 +146,8 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     base = f"/{watch.environment.project.slug}/{watch.environment.slug}"
     seen_before = _events(watch)
     found = reasons(result, watch.result.get("findings", []))
-    watch.result = result_json(result, base, found)
+    builds = _by_build(watch, result)
+    watch.result = {**result_json(result, base, found), "builds": builds}
     watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence
     watch.findings_count = len(result.findings)
@@ -153,6 +156,15 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
         log.info("watch.decided", extra={"watch_id": watch.id, "verdict": watch.verdict})
     _note_history(watch, now)
     _looked(watch, now, seen_before)
+
+
+def _by_build(watch: Watch, result: Result) -> dict[str, Any] | None:
+    before = watch.result.get("builds")
+    try:
+        return by_build(result, before)
+    except QueryTooLarge as reason:
+        log.warning("builds.too_large", extra={"watch_id": watch.id, "why": str(reason)})
+        return before if isinstance(before, dict) else None
 
 
 def keep_reason(watch: Watch, reason: str, now: datetime) -> None:

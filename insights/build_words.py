@@ -1,0 +1,46 @@
+"""A flag's effect build by build → words. Beside `insights.sentences`, by its rules."""
+
+import math
+from collections.abc import Sequence
+
+from insights.delta import Delta
+from web import words
+
+APART = 3.0
+
+
+def size(delta: Delta) -> str:
+    """ "2.9× higher (2.6 to 3.2×)"; "+9.8 points (+8.1 to +11.9 points)"."""
+    if delta.is_rate:
+        text, bounds = words.points(delta.difference, signed=True), delta.difference_interval
+        interval = words.points_interval(*bounds) if bounds else ""
+    else:
+        text, bounds = words.ratio_words(delta.ratio or 1.0), delta.ratio_interval
+        interval = words.ratio_interval(*bounds) if bounds else ""
+    return f"{text} ({interval})" if interval else text
+
+
+def name(delta: Delta) -> str:
+    return f"{delta.scope.service} build {delta.scope.route}"
+
+
+def said(rows: Sequence[Delta], only: Delta | None) -> str:
+    """What the table says, one measure's rows: only with one build, alike, different, unknown."""
+    tested = [one for one in rows if one.tested]
+    if only is not None:
+        others = words.joined([name(one) for one in tested if one is not only][:3])
+        return (
+            f"Only with {name(only)}: {words.measure_name(only.measure)} {size(only)} there,"
+            f" and not with {others}."
+        )
+    few = [name(one) for one in rows if not one.tested]
+    if len(tested) < 2:
+        return f"Too few requests with {words.joined(few[:3])} to compare builds yet."
+    tested.sort(key=lambda one: one.d)
+    low, high = tested[0], tested[-1]
+    if high.d - low.d > APART * math.hypot(low.error, high.error):
+        return (
+            f"Not the same with every build: {size(high)} with {name(high)},"
+            f" {size(low)} with {name(low)}."
+        )
+    return f"Much the same with {'both' if len(tested) == 2 else 'all'} builds."

@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults faults-long fuzz flip races chromium node-clients
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz flip races chromium node-clients testbed
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make faults-long  half an hour of faults under traffic of real clients"
 	@echo "make flip     a planned flip seen by 200 clients, worker stopped, web restarting"
 	@echo "make races    eight workers at 1,000 due plans"
+	@echo "make testbed  flagd's conformance cases through import and OFREP (FLAGD_TESTBED=DIR)"
 	@echo "make install  only .venv and the dependencies"
 
 install: .venv/installed
@@ -63,6 +64,10 @@ faults-long: install-dev
 flip: install-dev
 	$(PY) -m benchmarks.flip --clients 200 --port $(PORT)
 
+testbed: install-dev
+	@[ -d "$(FLAGD_TESTBED)/evaluator" ] || { echo "FLAGD_TESTBED=DIR names a checkout of open-feature/flagd-testbed" >&2; exit 1; }
+	$(PY) -m pytest tests/flags/test_testbed.py
+
 races: install-dev
 	$(PY) -m benchmarks.races --plans 1000 --workers 8
 
@@ -70,9 +75,10 @@ faults: install-dev
 	$(PY) -m pytest tests/faults
 
 node-clients:
-	@if [ -d tests/clients/node/node_modules ]; then :; \
+	@if [ tests/clients/node/node_modules/.installed -nt tests/clients/node/package.json ]; then :; \
 	elif command -v npm >/dev/null; then \
-	  (cd tests/clients/node && npm install --silent --no-audit --no-fund --no-package-lock) \
+	  (cd tests/clients/node && npm install --silent --no-audit --no-fund --no-package-lock \
+	  && touch node_modules/.installed) \
 	  || echo "the JavaScript clients could not be installed: their tests will be skipped" >&2; \
 	else echo "no npm found: the tests of JavaScript clients will be skipped" >&2; fi
 

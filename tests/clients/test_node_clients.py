@@ -1,37 +1,20 @@
 """The JavaScript clients, where node and their packages are there (`make node-clients`)."""
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from events.query.answer import answer
 from projects.models import Environment
+from tests.clients.node_clients import needs, run
 from tests.clients.serving import granian
 
-FOLDER = Path(__file__).parent / "node"
-NODE = shutil.which("node")
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("event_store"),
-    pytest.mark.skipif(NODE is None, reason="node is not installed"),
-    pytest.mark.skipif(
-        not (FOLDER / "node_modules").is_dir(), reason="run `make node-clients` first"
-    ),
+    *needs("libhoney"),
 ]
-
-
-def run(script: str, *arguments: str) -> str:
-    assert NODE is not None
-    done = subprocess.run(
-        [NODE, script, *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=90,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def counted(environment: Environment, **spec: Any) -> list[dict[str, Any]]:

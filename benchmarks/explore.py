@@ -2,10 +2,12 @@
 
     python manage.py up --port 8000 --data DIR            # in another terminal
     python -m benchmarks.explore --data DIR --url http://127.0.0.1:8000 \\
-        --events 10000000 --attributes 40 [--ingest]
+        --events 10000000 --attributes 40 [--ingest 20000] [--browser] [--fill-only]
 
-Makes a project of its own and fills it inside the engine, once for each size. Each question is
-asked several times in turn, with other constants each time, so that no cache answers.
+Makes a project of its own and fills it inside the engine, once for each size. The ways of asking
+take turns, in another order each round and with other constants each time, so that neither a
+cache nor a busy machine speaks for one of them. Bare is the sum of the times that the very
+statements take through the engine's own client.
 """
 
 import argparse
@@ -23,21 +25,14 @@ from typing import Any
 
 import requests
 
-EMAIL, PASSWORD = "bench@example.org", "bench-explore-passphrase"
-CHUNK = 10_000_000  # attributes in one insert
-USERS = 1_000_000
-ROUTES = 40
-COLUMNS = (
-    "environment, time, received, service, name, kind, entry, trace, span, parent, duration_ms,"
-    " error, status_code, method, route, build_id, instance, user_id, sample_rate, strings,"
-    " integers, floats, booleans, lists"
-)
+from benchmarks.explore_data import USERS, fill
+from benchmarks.explore_ways import EMAIL, PASSWORD, Asked
 
 
-def questions(round_: int, attributes: int) -> dict[str, dict[str, Any]]:
-    """The ten, with constants of this round."""
-    some = random.Random(round_)
-    text = some.randrange(attributes // 2)
+def questions(round_: int, way: int, attributes: int) -> dict[str, dict[str, Any]]:
+    """The ten, with fields of this round and constants of this way of asking."""
+    text = random.Random(round_).randrange(attributes // 2)
+    some = random.Random(round_ * 10 + way)
     count = {"op": "COUNT"}
     p95 = {"op": "P95", "column": "duration_ms"}
     return {
@@ -79,163 +74,152 @@ def questions(round_: int, attributes: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def fill(client: Any, environment: int, events: int, attributes: int, there: int) -> None:
-    """Events of the last day, made inside the engine."""
-    texts, rest = attributes // 2, attributes - attributes // 2
-    integers, floats = rest // 2, rest // 4
-    booleans = rest - integers - floats
-
-    def made(name: str, count: int, value: str) -> str:
-        return (
-            f"mapFromArrays(arrayMap(i -> concat('{name}_', toString(i)), range({count})),"
-            f" arrayMap(i -> {value}, range({count})))"
-        )
-
-    chunk = max(CHUNK // attributes, 1000)
-    for start in range(there, events, chunk):
-        client.command(
-            f"""INSERT INTO events ({COLUMNS}) SELECT {environment},
-                now64(6) - toIntervalMicrosecond(cityHash64(number, 1) % 86000000000) AS time,
-                now64(3), concat('service', toString(number % 5)), 'GET /thing', 'server', true,
-                cityHash64(number, 2), cityHash64(number, 3), 0,
-                round(exp(3 + 0.8 * randNormal(0, 1)), 3), cityHash64(number, 4) % 50 = 0,
-                [200, 200, 200, 402, 500][cityHash64(number, 5) % 5 + 1],
-                ['GET', 'POST'][number % 2 + 1], concat('/route/', toString(number % {ROUTES})),
-                concat('b', toString(number % 8)), '', concat('u', toString(
-                    toUInt64({USERS} * pow(cityHash64(number, 6) % 1000000 / 1e6, 2)))),
-                [1, 1, 1, 10][cityHash64(number, 7) % 4 + 1],
-                {made("text", texts, "concat('v', toString(cityHash64(number, i) % 50))")},
-                {made("count", integers, "toInt64(cityHash64(number, i) % 1000)")},
-                {made("share", floats, "(cityHash64(number, i) % 1000) / 1000.")},
-                {made("is", booleans, "cityHash64(number, i) % 2 = 0")},
-                map()
-            FROM numbers({start}, {min(chunk, events - start)})""",
-            settings={"max_insert_threads": 1, "max_execution_time": 600},
-        )
-        print(f"\r{min(start + chunk, events):,} of {events:,} events made", end="", flush=True)
-    print()
-    kinds = (("text", "string", texts), ("count", "integer", integers), ("share", "float", floats))
-    for name, kind, count in (*kinds, ("is", "boolean", booleans)):
-        client.command(
-            f"""INSERT INTO fields SELECT {environment}, 'service0',
-                concat('{name}_', toString(number)), '{kind}', today(), 'x' FROM numbers({count})"""
-        )
-
-
-class Asked:
-    """The three ways to ask."""
-
-    def __init__(self, url: str, told: dict[str, Any], environment: Any) -> None:
-        self.url, self.environment = url, environment
-        self.project = told["project"]
-        self.api = requests.Session()
-        self.api.headers["Authorization"] = f"Bearer {told['api_token']}"
-        self.page = requests.Session()
-        self.page.get(f"{url}/sign-in")
-        token = self.page.cookies["csrftoken"]
-        self.page.post(
-            f"{url}/sign-in",
-            {"email": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token},
-            headers={"Referer": url},
-        ).raise_for_status()
-
-    def bare(self, spec: dict[str, Any]) -> tuple[float, int]:
-        """Seconds and events read: the very statements, on the engine alone."""
-        from events.query.answer import answer
-        from events.store.client import client
-        from events.store.read import run
-
-        statements = []
-
-        def noted(statement: Any) -> Any:
-            statements.append(statement)
-            return run(statement)
-
-        read = answer(self.environment.id, spec, ask=noted)["events_read"]
-        engine = client()
-        began = time.perf_counter()
-        for statement in statements:
-            engine.query(statement.sql, parameters=statement.parameters)
-        return time.perf_counter() - began, read
-
-    def by_api(self, spec: dict[str, Any]) -> float:
-        place = f"projects/{self.project}/environments/production"
-        began = time.perf_counter()
-        found = self.api.post(f"{self.url}/api/v1/{place}/query", json=spec, timeout=120)
-        took = time.perf_counter() - began
-        assert found.status_code == 200, found.text[:300]
-        return took
-
-    def by_page(self, spec: dict[str, Any]) -> tuple[float, float]:
-        """Seconds to the page, and to its answer."""
-        address = page_address(spec)
-        here = f"{self.url}/{self.project}/production/explore"
-        began = time.perf_counter()
-        assert self.page.get(f"{here}?{address}").status_code == 200
-        first = time.perf_counter() - began
-        began = time.perf_counter()
-        found = self.page.get(f"{here}/answer?{address}", headers={"HX-Request": "true"})
-        took = time.perf_counter() - began
-        assert found.status_code == 200, found.text[:300]
-        assert "events read" in found.text, found.text[:600]
-        return first, took
-
-
-def page_address(spec: dict[str, Any]) -> str:
-    from insights.explore.question import Having, Question, Where, key
-
-    return Question(
-        show=tuple(key(one["op"], one.get("column", "")) for one in spec["calculations"]),
-        where=tuple(
-            Where(one["column"], one["op"], str(one["value"]).lower() if one["value"] is True
-                  else str(one["value"]))
-            for one in spec.get("filters", [])
-        ),
-        by=tuple(spec.get("breakdowns", [])),
-        having=tuple(
-            Having(one["calculate_op"], one["op"], str(one["value"]))
-            for one in spec.get("havings", [])
-        ),
-        limit=str(spec.get("limit", 50)),
-        window="24h",
-        step=str(spec.get("granularity", 600)),
-        marks="none",
-    ).address()  # fmt: skip
-
-
 def measure(asked: Asked, options: argparse.Namespace) -> None:
-    print(f"{'question':28} {'bare':>8} {'API':>8} {'API/bare':>8} {'page':>8} {'read':>12}")
-    ratios, firsts, everything = [], [], []
-    for name in questions(0, options.attributes):
-        bare, api, page, read = [], [], [], 0
-        for round_ in range(options.rounds):
-            spec = questions(options.seed + round_, options.attributes)[name]
-            spec |= {"time_range": 86_400, "entry_only": True}
-            took, read = asked.bare(spec)
-            bare.append(took)
-            api.append(asked.by_api(spec))
-            first, answer = asked.by_page(spec)
-            firsts.append(first)
-            page.append(answer)
-        one, two, three = map(statistics.median, (bare, api, page))
-        ratios.append(two / one)
-        everything += api
-        print(f"{name:28} {one:7.3f}s {two:7.3f}s {two / one:8.2f} {three:7.3f}s {read:12,}")
+    """Prints a line for each question: medians of ratios within rounds, and of seconds."""
     print(
-        f"API over bare: median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}; API p95"
-        f" {sorted(everything)[int(len(everything) * 0.95)]:.3f} s; page's first bytes: median"
+        f"{'question':26}{'bare':>8}{'API':>8}{'ratio':>7}{'bare page':>11}{'rows':>8}{'page':>8}"
+        f"{'ratio':>7}{'read':>12}"
+    )
+    ratios: list[float] = []
+    page_ratios: list[float] = []
+    firsts: list[float] = []
+    everything: list[float] = []
+    for name in questions(0, 0, options.attributes):
+        took: dict[str, list[float]] = {}
+        for round_ in range(options.rounds):
+            ways = ["bare", "api", "bare_page", "page"]
+            random.Random(options.seed + round_).shuffle(ways)
+            for number, way in enumerate(ways):
+                spec = questions(options.seed + round_, number, options.attributes)[name]
+                spec |= {"time_range": 86_400, "entry_only": True}
+                if way == "bare":
+                    took.setdefault(way, []).append(asked.bare(spec))
+                elif way == "api":
+                    took.setdefault(way, []).append(asked.by_api(spec))
+                elif way == "bare_page":
+                    took.setdefault(way, []).append(asked.bare_page(spec))
+                else:
+                    first, rows, whole = asked.by_page(spec)
+                    firsts.append(first)
+                    took.setdefault("rows", []).append(rows)
+                    took.setdefault("page", []).append(whole)
+        ratio = _ratio(took["api"], took["bare"])
+        page_ratio = _ratio(took["page"], took["bare_page"])
+        ratios.append(ratio)
+        page_ratios.append(page_ratio)
+        everything += took["api"]
+        one = {way: statistics.median(each) for way, each in took.items()}
+        print(
+            f"{name:26}{one['bare']:7.3f}s{one['api']:7.3f}s{ratio:7.2f}{one['bare_page']:10.3f}s"
+            f"{one['rows']:7.3f}s{one['page']:7.3f}s{page_ratio:7.2f}{asked.read:12,}",
+            flush=True,
+        )
+    print(
+        f"API over bare: median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}; page over"
+        f" bare: median {statistics.median(page_ratios):.2f}, worst {max(page_ratios):.2f}; API"
+        f" p95 {_p95(everything):.3f} s; page's first bytes: median"
         f" {statistics.median(firsts) * 1000:.0f} ms, worst {max(firsts) * 1000:.0f} ms"
     )
 
 
-def ingesting(url: str, key: str, stop: threading.Event) -> Callable[[], int]:
+def _ratio(ours: list[float], bare: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(ours, bare, strict=True))
+
+
+def _p95(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.95)]
+
+
+def measure_api(asked: Asked, options: argparse.Namespace) -> None:
+    """The API alone, while events arrive."""
+    took = [
+        asked.by_api(spec | {"time_range": 86_400, "entry_only": True})
+        for round_ in range(options.rounds)
+        for spec in questions(options.seed + 100 + round_, 0, options.attributes).values()
+    ]
+    print(
+        f"API while events arrive: median {statistics.median(took):.3f} s, p95 {_p95(took):.3f} s"
+    )
+
+
+def too_large(asked: Asked) -> None:
+    """A question that no store could answer at once, and whether others still are."""
+    spec: dict[str, Any] = {
+        "calculations": [
+            {"op": "COUNT_DISTINCT", "column": "user_id"},
+            {"op": "P99", "column": "duration_ms"},
+        ],
+        "breakdowns": ["trace.trace_id", "trace.span_id", "user_id"],
+        "time_range": 86_400,
+    }
+    began = time.perf_counter()
+    found = asked.query(spec)
+    took = time.perf_counter() - began
+    said = found.json()["error"]["message"] if found.status_code != 200 else "answered"
+    print(f"a group for each event: {found.status_code} after {took:.1f} s: {said}")
+    after = asked.by_api({"time_range": 600})
+    print(f"the next question: {after:.3f} s")
+
+
+def engine_memory(data: Path) -> str:
+    """The most that the engine's process has held, and what it holds."""
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (folder / "cmdline").read_text().replace("\0", " ")
+            if "stack.engine" in command and str(data) in command:
+                status = dict(
+                    line.split(":", 1) for line in (folder / "status").read_text().splitlines()
+                )
+                most, now = (int(status[name].split()[0]) // 1024 for name in ("VmHWM", "VmRSS"))
+                return f"the engine holds {now:,} MiB, {most:,} MiB at most"
+        except (OSError, KeyError):
+            continue
+    return "the engine's process was not found"
+
+
+def first_paint(asked: Asked, rounds: int) -> None:
+    """When Chromium paints first, each time in a tab of its own, warm caches."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        context = browser.new_context(base_url=asked.url)
+        cookies = [
+            {"name": one.name, "value": one.value or "", "url": asked.url}
+            for one in asked.page.cookies
+        ]
+        context.add_cookies(cookies)  # type: ignore[arg-type]  # of requests
+        paints = []
+        for _ in range(rounds):
+            page = context.new_page()
+            page.goto(f"/{asked.project}/production/explore?by=user_id&window=24h")
+            paints.append(
+                page.evaluate(
+                    "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+                    " ?? new Promise((done) => new PerformanceObserver((list) => list.getEntries()"
+                    ".forEach((one) => one.name === 'first-contentful-paint'"
+                    " && done(one.startTime))).observe({type: 'paint', buffered: true}))"
+                )
+            )
+            page.close()
+        browser.close()
+    print(f"first paint: median {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms")
+
+
+def ingesting(url: str, key: str, a_second: int, stop: threading.Event) -> Callable[[], int]:
     """Sends batches of 1,000 events until told to stop; the call says how many."""
     sent = [0]
 
     def send() -> None:
         session = requests.Session()
         session.headers["Authorization"] = f"Bearer {key}"
+        began = time.monotonic()
         while not stop.is_set():
+            if sent[0] > a_second * (time.monotonic() - began):
+                time.sleep(0.01)
+                continue
             body = [
                 {"service": "live", "route": f"/r{n % 9}", "duration_ms": n, "n": n}
                 for n in range(1000)
@@ -258,7 +242,9 @@ def main() -> None:
     options.add_argument("--project", help="fill and ask this one")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options.add_argument("--ingest", action="store_true", help="while events arrive")
+    options.add_argument("--ingest", type=int, help="ask again while so many a second arrive")
+    options.add_argument("--browser", action="store_true", help="measure the first paint too")
+    options.add_argument("--fill-only", action="store_true", help="ask another time")
     given = options.parse_args()
     os.environ["FLIPSCOPE_DATA"] = str(given.data)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -290,18 +276,23 @@ def main() -> None:
             dsn=settings.EVENTS_URL, send_receive_timeout=600, autogenerate_session_id=False
         )
         fill(filler, environment.id, given.events, given.attributes, int(str(there)))
+    if given.fill_only:
+        return
     asked = Asked(given.url, told, environment)
-    stop = threading.Event()
-    sent = (
-        ingesting(given.url, told["environments"]["production"]["ingest_key"], stop)
-        if given.ingest
-        else None
-    )
-    began = time.monotonic()
     measure(asked, given)
-    stop.set()
-    if sent:
+    print(engine_memory(given.data))
+    if given.browser:
+        first_paint(asked, 7)
+    if given.ingest:
+        stop = threading.Event()
+        key = told["environments"]["production"]["ingest_key"]
+        sent = ingesting(given.url, key, given.ingest, stop)
+        began = time.monotonic()
+        measure_api(asked, given)
+        stop.set()
         print(f"{sent() / (time.monotonic() - began):,.0f} events a second came in meanwhile")
+    too_large(asked)
+    print(engine_memory(given.data))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """Two sides of a question's events, counted by every value of every field they have.
 
 A side is an SQL expression: 1 for the selected events, 0 for those they are compared with, NULL
-for neither. Counts are exact and weighted; of each come Σw and Σw², for intervals. Values are
-found in the selected events first, so that a field with a million values costs no more than one
-with ten; then the same values are counted in the others.
+for neither. Counts are exact and weighted. Of each come Σw, Σw², and Σw by bucket of units (users,
+else traces), for intervals: requests of one user are not independent. Values are found in the
+selected events first, so that a field with a million values costs no more than one with ten; then
+the same values are counted in the others.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from events.query.calculations import bin_of, bounds
 from events.query.flags import SEPARATOR
@@ -23,15 +27,33 @@ OWN = ("service", "name", "kind", "method", "route", "build_id", "instance", "us
 BETWEEN = "\\x1f"
 
 
-@dataclass(frozen=True, slots=True)
+BUCKETS = 100
+UNIT = "if(user_id = '', cityHash64(trace), cityHash64(user_id)) AS unit"
+NO_BUCKETS = np.zeros(BUCKETS)
+# Of rows by bucket of units: their sums, and the buckets' own as an array.
+SUMS = (
+    f"sum(s) AS n, sum(s2) AS squares, groupArrayInsertAt(0., {BUCKETS})(toFloat64(s), bucket) AS b"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Weight:
-    """Σw and Σw² of some events."""
+    """Σw and Σw² of some events, and Σw of each bucket of units."""
 
     n: float = 0.0
     squares: float = 0.0
+    buckets: npt.NDArray[np.float64] = field(default_factory=lambda: NO_BUCKETS)
 
     def __add__(self, other: "Weight") -> "Weight":
-        return Weight(self.n + other.n, self.squares + other.squares)
+        return Weight(self.n + other.n, self.squares + other.squares, self.buckets + other.buckets)
+
+    def __sub__(self, other: "Weight") -> "Weight":
+        """Of events that hold the others'."""
+        return Weight(
+            max(self.n - other.n, 0.0),
+            max(self.squares - other.squares, 0.0),
+            np.maximum(self.buckets - other.buckets, 0.0),
+        )
 
 
 @dataclass(slots=True)
@@ -39,6 +61,7 @@ class Counted:
     """What both sides have: [others, selected] of each value; numbers by bin with its bounds."""
 
     totals: list[Weight] = field(default_factory=lambda: [Weight(), Weight()])
+    units: list[float] = field(default_factory=lambda: [0.0, 0.0])  # effective number of users
     present: dict[str, list[Weight]] = field(default_factory=dict)
     values: dict[tuple[str, str], list[Weight]] = field(default_factory=dict)
     bins: dict[str, dict[int, list[Weight]]] = field(default_factory=dict)
@@ -61,7 +84,7 @@ class Contrast:
         return self.asked.statement(sql, **self.parameters, **more)
 
     def events(self, columns: str, only: str = "") -> str:
-        """A subquery: w, side and `columns` of every event of either side."""
+        """A subquery: w, side, unit and `columns` of every event of either side."""
         weight = "sample_rate"
         if self.one_in > 1:
             among = f"AND ({self.side} = 1 OR cityHash64(trace) % {self.one_in} = 0) {only}"
@@ -69,7 +92,7 @@ class Contrast:
         else:
             among = only
         return (
-            f"(SELECT {weight} AS w, {self.side} AS side, {columns} "  # ours
+            f"(SELECT {weight} AS w, {self.side} AS side, {UNIT}, {columns} "  # ours
             f"{self.asked.source(f'AND isNotNull({self.side}) {among}')})"
         )
 
@@ -86,13 +109,19 @@ def counted(contrast: Contrast, ask: Ask) -> Counted:
 
 
 def _totals(contrast: Contrast, ask: Ask, found: Counted) -> None:
-    sql = (
-        f"SELECT side, sum(w) AS n, sum(w * w) AS squares FROM {contrast.events('1')} GROUP BY side"  # noqa: S608
-    )
+    sql = f"""SELECT side, sum(u2) AS unit_squares, {SUMS} FROM (
+            SELECT side, bucket, sum(of_unit) AS s, sum(of_unit2) AS s2,
+                sum(of_unit * of_unit) AS u2
+            FROM (SELECT side, unit % {BUCKETS} AS bucket, sum(w) AS of_unit, sum(w * w) AS of_unit2
+                FROM {contrast.events("1")} GROUP BY side, unit)
+            GROUP BY side, bucket
+        ) GROUP BY side"""  # noqa: S608
     result = ask(contrast.statement(sql))
     found.read = result.read_rows
     for row in result.rows:
-        found.totals[int(row["side"])] = _weight(row)
+        side = int(row["side"])
+        found.totals[side] = _weight(row)
+        found.units[side] = float(row["n"]) ** 2 / (float(row["unit_squares"]) or 1.0)
 
 
 def _pairs() -> str:
@@ -117,11 +146,13 @@ def _texts(contrast: Contrast, ask: Ask, found: Counted) -> None:
         LIMIT {MOST_PAIRS}"""  # noqa: S608
     wanted = [(row["field"], row["value"]) for row in ask(contrast.statement(first)).rows]
     keys = [f"{name}\x1f{value}" for name, value in wanted]
-    second = f"""SELECT ifNull(side, 0) AS chosen, p.1 AS field,
-            if(concat(p.1, '{BETWEEN}', p.2) IN {{wanted:Array(String)}}, p.2, '') AS value,
-            sum(w) AS n, sum(w * w) AS squares
-        FROM {contrast.events(pairs)} ARRAY JOIN pairs AS p
-        GROUP BY chosen, field, value"""  # noqa: S608
+    second = f"""SELECT chosen, field, value, {SUMS} FROM (
+            SELECT ifNull(side, 0) AS chosen, p.1 AS field, unit % {BUCKETS} AS bucket,
+                if(concat(p.1, '{BETWEEN}', p.2) IN {{wanted:Array(String)}}, p.2, '') AS value,
+                sum(w) AS s, sum(w * w) AS s2
+            FROM {contrast.events(pairs)} ARRAY JOIN pairs AS p
+            GROUP BY chosen, field, value, bucket
+        ) GROUP BY chosen, field, value"""  # noqa: S608
     for row in ask(contrast.statement(second, wanted=keys)).rows:
         name, place, weight = row["field"], int(row["chosen"]), _weight(row)
         present = found.present.setdefault(name, [Weight(), Weight()])
@@ -137,10 +168,13 @@ def _numbers(contrast: Contrast, ask: Ask, found: Counted) -> None:
         " arrayMap((k, v) -> (toString(k), toFloat64(v)), mapKeys(integers), mapValues(integers)),"
         " arrayMap((k, v) -> (toString(k), v), mapKeys(floats), mapValues(floats))) AS pairs"
     )
-    sql = f"""SELECT ifNull(side, 0) AS chosen, p.1 AS field, {bin_of("p.2")} AS bin,
-            sum(w) AS n, sum(w * w) AS squares, min(p.2) AS low, max(p.2) AS high
-        FROM {contrast.events(pairs)} ARRAY JOIN pairs AS p
-        WHERE isFinite(p.2) GROUP BY chosen, field, bin LIMIT {MOST_PAIRS * 10}"""  # noqa: S608
+    sql = f"""SELECT chosen, field, bin, min(least) AS low, max(most) AS high, {SUMS} FROM (
+            SELECT ifNull(side, 0) AS chosen, p.1 AS field, {bin_of("p.2")} AS bin,
+                unit % {BUCKETS} AS bucket, sum(w) AS s, sum(w * w) AS s2,
+                min(p.2) AS least, max(p.2) AS most
+            FROM {contrast.events(pairs)} ARRAY JOIN pairs AS p
+            WHERE isFinite(p.2) GROUP BY chosen, field, bin, bucket
+        ) GROUP BY chosen, field, bin LIMIT {MOST_PAIRS}"""  # noqa: S608
     for row in ask(contrast.statement(sql)).rows:
         name, place = row["field"], int(row["chosen"])
         both = found.bins.setdefault(name, {}).setdefault(row["bin"], [Weight(), Weight()])
@@ -150,14 +184,17 @@ def _numbers(contrast: Contrast, ask: Ask, found: Counted) -> None:
 
 
 def _flags(contrast: Contrast, ask: Ask, found: Counted) -> None:
-    sql = f"""SELECT ifNull(side, 0) AS chosen, pair, sum(w) AS n, sum(w * w) AS squares
+    sql = f"""SELECT chosen, pair, {SUMS} FROM (
+        SELECT ifNull(side, 0) AS chosen, pair, unit % {BUCKETS} AS bucket,
+            sum(w) AS s, sum(w * w) AS s2
         FROM (SELECT trace AS exposed, arrayJoin(groupUniqArrayArray(pairs)) AS pair FROM exposures
             WHERE environment = {{environment:UInt32}} AND trace != 0
                 AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - INTERVAL 1 HOUR
                 AND hour <= {{until:DateTime64(6, 'UTC')}} + INTERVAL 1 HOUR
             GROUP BY trace) AS x
         INNER JOIN {contrast.events("trace")} AS e ON e.trace = x.exposed
-        GROUP BY chosen, pair ORDER BY n DESC LIMIT {MOST_PAIRS}"""  # noqa: S608
+        GROUP BY chosen, pair, bucket
+        ) GROUP BY chosen, pair ORDER BY n DESC LIMIT {MOST_PAIRS}"""  # noqa: S608
     for row in ask(contrast.statement(sql)).rows:
         flag, _, variant = row["pair"].partition("\x1f")
         both = found.flags.setdefault((flag, variant), [Weight(), Weight()])
@@ -248,7 +285,7 @@ def _own_text(field: str) -> str:
 
 
 def _weight(row: dict[str, Any]) -> Weight:
-    return Weight(float(row["n"]), float(row["squares"]))
+    return Weight(float(row["n"]), float(row["squares"]), np.asarray(row["b"], dtype=np.float64))
 
 
 __all__ = ["Contrast", "Counted", "Test", "Weight", "bounds", "counted", "together"]

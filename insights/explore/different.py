@@ -3,13 +3,18 @@
 Of each value the share among the selected is compared with its share among the others; absence is
 a value, numbers are distributions cut where they differ most. The score of a field is the share of
 the selected that its values account for beyond what the others would give, as a lower bound that
-holds for all values tested together (Bonferroni), so that "nothing differs" is an answer. Sources:
-the recommended score of events.md section 5 without its before/after part, effective sizes by Kish.
+holds for all values tested together (Bonferroni), so that "nothing differs" is an answer.
+
+Users are the units: a few busy ones bring their own attributes with them wherever they go. So a
+share's variance is the largest of three: that of independent requests (effective size by Kish),
+that between buckets of users, for their number by Student's t, and that of as many users as there
+are where all or none of them have the value. Of the field that names the unit itself, one user is
+what is asked about, so there requests count alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import sqrt
+from math import exp, sqrt
 from statistics import NormalDist
 
 from events.query.contrast import Counted, Test, Weight
@@ -20,6 +25,7 @@ FEW = 12  # distinct numbers: values, not a distribution
 ALIKE = 0.9  # correlation from which two findings are one
 MOST = 40
 ABSENT = "(absent)"
+UNIT = "user_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def differences(counted: Counted, ignore: Iterable[str] = ()) -> Found:
     for (name, value), both in counted.values.items():
         fields.setdefault((_kind(name), name), []).append((Test("text", name, value), both))
     for name, present in counted.present.items():
-        away = [_less(total, have) for total, have in zip((others, chosen), present, strict=True)]
+        away = [total - have for total, have in zip((others, chosen), present, strict=True)]
         if away[0].n > 0 or away[1].n > 0:
             fields.setdefault((_kind(name), name), []).append((Test("absent", name), away))
     for (flag, variant), both in counted.flags.items():
@@ -103,10 +109,6 @@ def _kind(name: str) -> str:
     return "build" if name in ("build_id", "instance") else "field"
 
 
-def _less(total: Weight, have: Weight) -> Weight:
-    return Weight(max(total.n - have.n, 0.0), max(total.squares - have.squares, 0.0))
-
-
 def _difference(
     kind: str,
     name: str,
@@ -117,7 +119,8 @@ def _difference(
     others, chosen = counted.totals
     values = []
     for test, (outside, inside) in tests:
-        excess = _bound(inside, chosen, outside, others, z)
+        units = None if name == UNIT else counted.units
+        excess = _bound(inside, chosen, outside, others, z, units)
         values.append((excess, test, inside.n / chosen.n, outside.n / others.n))
     best = max(values, key=lambda one: one[0])
     if best[0] <= 0:
@@ -142,20 +145,54 @@ def _difference(
     )
 
 
-def _bound(inside: Weight, chosen: Weight, outside: Weight, others: Weight, z: float) -> float:
-    """The lower bound of the difference of two shares; −1 where too few have the value."""
+def _bound(
+    inside: Weight,
+    chosen: Weight,
+    outside: Weight,
+    others: Weight,
+    z: float,
+    units: Sequence[float] | None,
+) -> float:
+    """The lower bound of the difference of two shares; −1 where too few have the value.
+
+    `units` is how many users the others and the selected have, None where requests count alone.
+    """
     share, base = inside.n / chosen.n, outside.n / others.n
     if share <= base or not inside.squares or inside.n**2 / inside.squares < LEAST_EVENTS:
         return -1.0
-    spread = _spread(share, chosen) + _spread(base, others)
-    return share - base - z * sqrt(spread)
+    of_chosen = _spread(share, chosen.n**2 / chosen.squares)
+    of_others = _spread(base, others.n**2 / others.squares if others.squares else 1.0)
+    if units is not None:
+        of_others = max(of_others, _clustered(base, outside, others, units[0], z))
+        of_chosen = max(of_chosen, _clustered(share, inside, chosen, units[1], z))
+    return share - base - z * sqrt(of_chosen + of_others)
 
 
-def _spread(share: float, total: Weight) -> float:
+def _spread(share: float, size: float) -> float:
     """The variance of a share; two events of each kind are added, so that 0 and 1 have one too."""
-    size = total.n**2 / total.squares if total.squares else 1.0
     steady = (share * size + 1) / (size + 2)
     return steady * (1 - steady) / size
+
+
+def _clustered(share: float, have: Weight, total: Weight, units: float, z: float) -> float:
+    """The variance of a share whose units are users, as much larger as Student's t is than z.
+
+    Σ(S − share·N)² over buckets of users / (ΣN)². Where nearly all or nearly none of few users
+    have the value, no bucket strays, so it is never less than that of a share one user away.
+    """
+    known = total.buckets > 0
+    count = int(known.sum())
+    edge = _spread(share, max(units, 1.0)) if min(share, 1 - share) * units < 1 else 0.0
+    if count < 2:
+        return edge
+    strays = have.buckets[known] - share * total.buckets[known]
+    between = float((strays**2).sum()) * count / (count - 1) / total.n**2
+    size = float(total.buckets.sum()) ** 2 / float((total.buckets**2).sum())
+    freedom = max(min(size, units) - 1, 1.0)
+    # z′ of d degrees of freedom (Wallace, 1959), solved for t.
+    wallace = z * (8 * freedom + 3) / (8 * freedom + 1)
+    widened = freedom * (exp(min(wallace**2 / freedom, 700.0)) - 1)
+    return max(between * widened / z**2, edge)
 
 
 def _numeric(
@@ -176,7 +213,7 @@ def _numeric(
     for one in order[1:]:
         before = order[order.index(one) - 1]
         below = [below[side] + bins[before][side] for side in (0, 1)]
-        above = [_less(everything[side], below[side]) for side in (0, 1)]
+        above = [everything[side] - below[side] for side in (0, 1)]
         bound = counted.extents[name, one][0]
         tests.append((Test("above", name, bound=bound), above))
         tests.append((Test("below", name, bound=bound), list(below)))

@@ -157,3 +157,40 @@ def test_a_finding_leads_to_fewer_events(viewer_page: Client, environment: Envir
     text = viewer_page.get(f"{PAGE}?box_low=1000&op=COUNT&of=&inline=1").content.decode()
     assert "field=flags.F&amp;is=%3D&amp;value=on" in text
     assert "field=flags.F&amp;is=%21%3D&amp;value=on" in text
+
+
+def busy(seed: int, *, slow_user: bool) -> list[dict[str, Any]]:
+    """A few users make most of the requests; each has attributes of their own."""
+    chance = random.Random(seed)
+    now = int(time.time())
+    users = [(f"u{number}", min(chance.paretovariate(0.9), 60)) for number in range(150)]
+    theirs = {
+        name: {f"trait_{place}": f"t{chance.randrange(4)}" for place in range(30)}
+        for name, _ in users
+    }
+    slower = {name: chance.lognormvariate(0, 1.2) for name, _ in users}
+    made = []
+    for number in range(3000):
+        (name, _), *_ = chance.choices(users, [often for _, often in users])
+        slow = name == "u7" if slow_user else chance.random() < 0.05 * slower[name]
+        made.append(
+            {
+                "time": now - chance.randrange(6000), "service": "shop", "user_id": name,
+                "trace_id": f"{seed + 900:08x}{number + 1:024x}", **theirs[name],
+                "duration_ms": 3000.0 if slow else 20.0,
+            }
+        )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_busy_users_bring_along_does_not_differ_by_itself(
+    environment: Environment, seed: int
+) -> None:
+    store(environment, busy(seed, slow_user=False))
+    assert [one.said for one in found(environment).findings if one.field != "user_id"] == []
+
+
+def test_one_slow_user_is_told_and_not_each_of_their_attributes(environment: Environment) -> None:
+    store(environment, busy(11, slow_user=True))
+    assert [one.said for one in found(environment).findings] == ["user_id = u7"]

@@ -1,0 +1,123 @@
+"""How benchmarks.explore asks: by the API, by the page, and bare, on the engine's own client."""
+
+import secrets
+import time
+from typing import Any
+
+import requests
+
+EMAIL, PASSWORD = "bench@example.org", "bench-explore-passphrase"
+
+
+class Asked:
+    """The ways to ask. Each answers seconds."""
+
+    def __init__(self, url: str, told: dict[str, Any], environment: Any) -> None:
+        self.url, self.environment = url, environment
+        self.project = told["project"]
+        self.read = 0
+        self.api = requests.Session()
+        self.api.headers["Authorization"] = f"Bearer {told['api_token']}"
+        self.page = requests.Session()
+        self.page.get(f"{url}/sign-in")
+        token = self.page.cookies["csrftoken"]
+        self.page.post(
+            f"{url}/sign-in",
+            {"email": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token},
+            headers={"Referer": url},
+        ).raise_for_status()
+
+    def bare(self, spec: dict[str, Any]) -> float:
+        """The API's statements, on the engine alone."""
+        from events.query.answer import answer
+
+        timed = Timed()
+        self.read = answer(self.environment.id, spec, ask=timed)["events_read"]
+        return timed.seconds
+
+    def by_api(self, spec: dict[str, Any]) -> float:
+        began = time.perf_counter()
+        found = self.query(spec)
+        took = time.perf_counter() - began
+        assert found.status_code == 200, found.text[:300]
+        return took
+
+    def query(self, spec: dict[str, Any]) -> requests.Response:
+        place = f"projects/{self.project}/environments/production"
+        return self.api.post(f"{self.url}/api/v1/{place}/query", json=spec, timeout=120)
+
+    def bare_page(self, spec: dict[str, Any]) -> float:
+        """The page's statements, on the engine alone."""
+        from django.http import QueryDict
+        from django.utils import timezone
+
+        from events.query.catalog import kinds
+        from insights.explore.answers import answer_of
+        from insights.explore.question import read
+
+        timed = Timed()
+        question = read(QueryDict(page_address(spec)))
+        named = kinds(self.environment.id, [one.field for one in question.where])
+        answer_of(self.environment, question, named, now=timezone.now(), ask=timed, base="")
+        return timed.seconds
+
+    def by_page(self, spec: dict[str, Any]) -> tuple[float, float, float]:
+        """Seconds to the page, from there to the rows, and to the pictures as well."""
+        address = page_address(spec)
+        here = f"{self.url}/{self.project}/production/explore"
+        began = time.perf_counter()
+        assert self.page.get(f"{here}?{address}").status_code == 200
+        first = time.perf_counter() - began
+        began = time.perf_counter()
+        asked = f"{address}&token={secrets.token_hex(8)}"
+        found = self.page.get(f"{here}/answer?{asked}", headers={"HX-Request": "true"})
+        rows = time.perf_counter() - began
+        assert found.status_code == 200, found.text[:300]
+        assert "events read" in found.text, found.text[:600]
+        if "explore/pictures?" in found.text:
+            found = self.page.get(f"{here}/pictures?{asked}", headers={"HX-Request": "true"})
+            assert found.status_code == 200, found.text[:300]
+        assert "data-chart" in found.text, found.text[:600]
+        return first, rows, time.perf_counter() - began
+
+
+class Timed:
+    """Puts statements to the engine's own client and adds up what they take."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, statement: Any) -> Any:
+        from events.store.client import client
+        from events.store.read import Result
+
+        # What a filter matched is remembered by the engine; here as for others, it is asked anew.
+        settings = {"use_query_condition_cache": 0}
+        began = time.perf_counter()
+        found = client().query(statement.sql, parameters=statement.parameters, settings=settings)
+        took = time.perf_counter() - began
+        self.seconds += took
+        rows = [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]
+        return Result(rows, int(found.summary.get("read_rows", 0)), took * 1000)
+
+
+def page_address(spec: dict[str, Any]) -> str:
+    from insights.explore.question import Having, Question, Where, key
+
+    return Question(
+        show=tuple(key(one["op"], one.get("column", "")) for one in spec["calculations"]),
+        where=tuple(
+            Where(one["column"], one["op"], str(one["value"]).lower() if one["value"] is True
+                  else str(one["value"]))
+            for one in spec.get("filters", [])
+        ),
+        by=tuple(spec.get("breakdowns", [])),
+        having=tuple(
+            Having(one["calculate_op"], one["op"], str(one["value"]))
+            for one in spec.get("havings", [])
+        ),
+        limit=str(spec.get("limit", 50)),
+        window="24h",
+        step=str(spec.get("granularity", 600)),
+        marks="none",
+    ).address()  # fmt: skip

@@ -112,6 +112,9 @@ def read(key: str, given: Mapping[str, Any], version: int = 1) -> Definition:
     )
 
 
+TAKEN = ("change", "edit", "history", "revert")  # pages of a flag
+
+
 def check_key(key: Any) -> str:
     """The key, if clients can send it in an address as it is. Raises DefinitionError."""
     if not isinstance(key, str) or not KEY.fullmatch(key) or len(key) > LONGEST_KEY:
@@ -121,7 +124,7 @@ def check_key(key: Any) -> str:
             "between others, single slashes.",
         )
     parts = key.split("/")
-    if "." in parts or ".." in parts or key == "new" or parts[-1] in ("change", "edit"):
+    if "." in parts or ".." in parts or key == "new" or parts[-1] in TAKEN:
         raise DefinitionError("key", f"key must not be {key}: an address means something else.")
     return key
 

@@ -6,7 +6,7 @@ from django import forms
 
 from flags.editing import LONGEST_REASON
 
-ACTIONS = ("on", "off", "default", "split", "revert")
+ACTIONS = ("on", "off", "default", "split")
 
 
 class ChangeForm(forms.Form):
@@ -18,14 +18,12 @@ class ChangeForm(forms.Form):
     percent = forms.DecimalField(
         min_value=0, max_value=100, max_digits=6, decimal_places=3, required=False
     )
-    to_version = forms.IntegerField(min_value=1, required=False)
     reason = forms.CharField(max_length=LONGEST_REASON, required=False)
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}
-        for action, name in (("split", "percent"), ("revert", "to_version")):
-            if found.get("action") == action and name not in self.errors and found[name] is None:
-                self.add_error(name, "This is needed.")
+        if found.get("action") == "split" and not self.errors and found["percent"] is None:
+            self.add_error("percent", "This is needed.")
         return found
 
 

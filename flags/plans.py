@@ -82,9 +82,7 @@ def create(
             titles.append(words.planned(before, applied(before, planned.steps[0][1])))
             if plan.status in Plan.LIVE:
                 touch(environment, flag)
-            put_on_record(
-                environment, plan, actor, "plan.created", reason, after=dict(planned.asked)
-            )
+            put_on_record(environment, plan, actor, "plan.created", reason, after=planned.asked)
         if not name:
             more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
             launch.name = f"{titles[0][:180]}{more}"
@@ -222,7 +220,7 @@ def edit(
     with transaction.atomic():
         plan = held(environment, plan_id)
         _check_not_begun(plan, now)
-        before = dict(plan.asked)
+        before = {"flag": plan.flag.key, "status": plan.status, **plan.asked}
         _, planned = _read(plan.flag, asked, now, own=plan)
         _check_freeze(environment, planned, override)
         approval = governance.needs_approval(environment) and not override.strip()
@@ -235,9 +233,7 @@ def edit(
                 other.status = Plan.Status.WAITING
                 other.save(update_fields=["status"])
         touch(environment, plan.flag)
-        put_on_record(
-            environment, plan, actor, "plan.edited", override, before, dict(planned.asked)
-        )
+        put_on_record(environment, plan, actor, "plan.edited", override, before, planned.asked)
     return plan
 
 
@@ -321,10 +317,10 @@ def put_on_record(
     actor: str,
     action: str,
     reason: str,
-    before: Any = None,
-    after: Any = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> None:
-    """An act on a plan, in the audit log."""
+    """An act on a plan, in the history."""
     audit.record(
         project=environment.project,
         environment=environment,
@@ -333,6 +329,6 @@ def put_on_record(
         object_type="plan",
         object_id=str(plan.id),
         before=before,
-        after=after if after is not None else {"flag": plan.flag.key, "status": plan.status},
+        after={"flag": plan.flag.key, "status": plan.status, **(after or {})},
         reason=reason,
     )

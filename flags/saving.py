@@ -140,6 +140,8 @@ def record(
         before=was,
         after=now,
         reason=act.reason,
+        version=flag.version,
+        effective_at=act.at if act.source == "plan" else None,
     )
     tell(environment)
     log.info("flag.changed", extra={"flag_id": flag.id, "version": flag.version})

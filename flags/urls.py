@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from flags import editor_views, launch_views, ofrep, policy_views, segment_views, views
+from flags import (
+    editor_views,
+    history_views,
+    launch_views,
+    ofrep,
+    policy_views,
+    segment_views,
+    views,
+)
 
 PLACE = "<slug:project>/<slug:environment>/flags/"
 LAUNCHES = "<slug:project>/<slug:environment>/launches/"
@@ -16,6 +24,13 @@ urlpatterns = [
     path("<slug:project>/<slug:environment>/segments", segment_views.segments, name="segments"),
     path(f"{LAUNCHES}<int:launch_id>/act", launch_views.act_on_launch, name="act-on-launch"),
     path(f"{PLACE}new", views.new_flag, name="new-flag"),
+    path(
+        "<slug:project>/<slug:environment>/history",
+        history_views.environment_history,
+        name="environment-history",
+    ),
+    path(f"{PLACE}<path:key>/history", history_views.flag_history, name="flag-history"),
+    path(f"{PLACE}<path:key>/revert", history_views.revert_flag, name="revert-flag"),
     path(f"{PLACE}<path:key>/edit", editor_views.edit_flag, name="edit-flag"),
     path(f"{PLACE}<path:key>/change", views.change_flag, name="change-flag"),
 ]

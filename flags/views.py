@@ -26,7 +26,7 @@ def change_flag(request: HttpRequest, project: str, environment: str, key: str) 
     try:
         edited = _edited(access, key, form.cleaned_data)
     except editing.NoSuchFlag:
-        raise Http404(f"There is no such flag or version of {key} in {environment}.") from None
+        raise Http404(f"There is no flag {key} in {environment}.") from None
     except editing.FlagMovedOn as error:
         return sent_to(
             request,
@@ -63,15 +63,6 @@ def new_flag(request: HttpRequest, project: str, environment: str) -> HttpRespon
 
 
 def _edited(access: Access, key: str, given: dict[str, Any]) -> Edited:
-    if given["action"] == "revert":
-        return editing.revert(
-            access.environment,
-            key,
-            given["to_version"],
-            actor=access.actor,
-            reason=given["reason"],
-            version=given["version"],
-        )
     return editing.change(
         access.environment,
         key,

@@ -5,6 +5,7 @@ Percentages of a definition are settings, not measurements: they are shown as th
 
 from dataclasses import replace
 
+from flags.countries import country
 from flags.definition import Definition
 from flags.models import Flag
 from flags.ramps import Ramp
@@ -40,7 +41,7 @@ COMPARED = {
 
 
 def state_in_words(flag: Flag) -> str:
-    """ "off for everyone", "on for 50% of users", "on for users in NZ, off for everyone else"."""
+    """ "off for everyone", "on for 50% of users", "on for users at acme.com, off …"."""
     try:
         return state(flag.definition())
     except DefinitionError as error:
@@ -131,30 +132,35 @@ def _unseen(before: Definition, after: Definition) -> str:
     return "has new rules"
 
 
+def rule(rule: Rule, *, first: bool, off: str) -> str:
+    """One rule in words: "on for 10% of users in New Zealand"."""
+    return _rule(rule, first=first, off=off)[0]
+
+
 def _rule(rule: Rule, *, first: bool, off: str) -> tuple[str, bool]:
     """A rule in words, and whether nobody is left for those after it."""
     final = not rule.conditions
     everyone = "everyone" if first else "everyone else"
-    users = _users(rule.conditions)
+    who = users(rule.conditions)
     if rule.ramp:
         if final and not first:
-            users = "everyone else"
-        return f"{_ramp(rule.ramp)} of {users}", final
+            who = "everyone else"
+        return f"{ramping(rule.ramp)} of {who}", final
     if not rule.split:
-        return f"{rule.variant} for {everyone if final else users}", final
+        return f"{rule.variant} for {everyone if final else who}", final
     given = [(name, percent) for name, percent in rule.split if percent]
     if len(given) == 1:
-        return f"{given[0][0]} for {everyone if final else users}", final
+        return f"{given[0][0]} for {everyone if final else who}", final
     if rule.by != TARGETING_KEY:
-        users = _users(rule.conditions).replace("users", f"users by {rule.by}", 1)
+        who = users(rule.conditions).replace("users", f"users by {rule.by}", 1)
     elif final and not first:
-        users = "everyone else"
+        who = "everyone else"
     named = [one for one in given if one[0] != off and one[0].lower() not in NOBODY_NAMED]
     shares = named if len(given) == 2 and len(named) == 1 else given
-    return f"{joined([f'{name} for {percent:g}%' for name, percent in shares])} of {users}", final
+    return f"{joined([f'{name} for {percent:g}%' for name, percent in shares])} of {who}", final
 
 
-def _ramp(ramp: Ramp) -> str:
+def ramping(ramp: Ramp) -> str:
     """In which direction a share moves; its times are said where a zone is known."""
     if ramp.back is not None:
         held = ramp.percent(ramp.hold or ramp.end)
@@ -164,8 +170,8 @@ def _ramp(ramp: Ramp) -> str:
     return f"ramping {ramp.variant} from {ramp.low:g}% to {ramp.high:g}%"
 
 
-def _users(conditions: tuple[Condition, ...]) -> str:
-    """ "users in NZ", or "users in NZ where NEW_API is on"."""
+def users(conditions: tuple[Condition, ...]) -> str:
+    """ "users in New Zealand", or "users in New Zealand where NEW_API is on"."""
     if not conditions:
         return "users"
     other = (FLAG_IS, FLAG_IS_NOT)
@@ -175,7 +181,7 @@ def _users(conditions: tuple[Condition, ...]) -> str:
 
 
 def condition(one: Condition) -> str:
-    """One condition: "in NZ", "whose email ends with @acme.com", "in segment internal"."""
+    """One condition: "in New Zealand", "at acme.com", "in segment internal"."""
     if one.op in (SEGMENT, NOT_SEGMENT):
         return f"{'in' if one.op == SEGMENT else 'outside'} segment {one.value}"
     if one.op in (FLAG_IS, FLAG_IS_NOT):
@@ -184,16 +190,19 @@ def condition(one: Condition) -> str:
         return f"in {_value(one)}"
     if one.attribute == "country" and one.op in ("!=", "not-in"):
         return f"outside {_value(one)}"
+    if one.attribute == "email" and one.op == "ends-with" and str(one.value).startswith("@"):
+        return f"at {str(one.value)[1:]}"
     op = one.op.removeprefix(SEMANTIC)
     name = "key" if one.attribute == TARGETING_KEY else one.attribute
     return f"whose {name} {COMPARED[op]} {_value(one)}"
 
 
 def _value(one: Condition) -> str:
+    said = country if one.attribute == "country" else _scalar
     if not isinstance(one.value, tuple):
-        return _scalar(one.value)
+        return said(one.value)
     last = "nor" if one.op == "not-in" and one.attribute != "country" else "or"
-    shown = [_scalar(value) for value in one.value[:SHOWN_VALUES]]
+    shown = [said(value) for value in one.value[:SHOWN_VALUES]]
     if more := len(one.value) - len(shown):
         shown.append(f"{more:,} more")
     return joined(shown, last)

@@ -20,6 +20,7 @@ from web import words
 from web.charts import Chart
 
 DAY = timedelta(hours=24)
+VERSIONS = 6  # newest; the history has them all
 SHOWN = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 180, 360))
 LONGEST_SHOWN = SHOWN[-1]
 
@@ -156,7 +157,7 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
-        versions=list(flag.versions.all()[:50]) if flag else [],
+        versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
         requests_urls=[
             (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares

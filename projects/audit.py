@@ -1,5 +1,6 @@
-"""The audit log: who did what, to what, when and why. Written here, never changed."""
+"""The history: who did what, to what, when and why. Written here, never changed."""
 
+from datetime import datetime
 from typing import Any
 
 from projects.models import AuditEntry, Environment, Project
@@ -16,8 +17,15 @@ def record(
     before: Any = None,
     after: Any = None,
     reason: str = "",
+    version: int | None = None,
+    effective_at: datetime | None = None,
 ) -> AuditEntry:
-    """Adds one act. `actor`: an e-mail address, a key or a part of the system; never blank."""
+    """Adds one act. `actor`: an e-mail address, a key or a part of the system; never blank.
+
+    `version` is the object's after the act, where it counts them; `effective_at` from when on it
+    held, where that is not now (a plan that is written down). With the transaction's commit
+    the act becomes the next link of the project's chain.
+    """
     if not actor.strip():
         raise ValueError("an act has an actor")
     return AuditEntry.objects.create(
@@ -30,4 +38,6 @@ def record(
         before=before,
         after=after,
         reason=reason,
+        version=version,
+        effective_at=effective_at,
     )

@@ -45,7 +45,8 @@ class KeyHolder:
 
     @property
     def actor(self) -> str:
-        return f"key {self.name}"
+        """As the record names it: API key “ci”."""
+        return f"{Key.Kind(self.kind).label} key “{self.name}”"
 
 
 def hashed(secret: str) -> str:

@@ -177,11 +177,15 @@ class Key(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of one actor, kept for good. Rows are added, never changed."""
+    """One act of one actor, kept for good: a link of its project's chain (projects.chain).
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="audit_entries")
+    The database numbers and hashes a row when its transaction commits, and refuses to change or
+    delete it ever after.
+    """
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="audit_entries")
     environment = models.ForeignKey(
-        Environment, models.SET_NULL, related_name="audit_entries", null=True, blank=True
+        Environment, models.PROTECT, related_name="audit_entries", null=True, blank=True
     )
     at = models.DateTimeField(auto_now_add=True)
     actor = models.CharField(max_length=254)
@@ -191,12 +195,21 @@ class AuditEntry(models.Model):
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
     reason = models.TextField(blank=True)
+    version = models.PositiveIntegerField(null=True, blank=True)  # of the object, after the act
+    effective_at = models.DateTimeField(null=True, blank=True)  # where it is not when it was noted
+    number = models.PositiveBigIntegerField(null=True, editable=False)  # in the project's chain
+    previous = models.CharField(max_length=64, blank=True, editable=False)
+    hash = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["project", "-id"], name="audit_newest_first")]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="audit_newest_first"),
+            models.Index(fields=["environment", "-id"], name="audit_of_environment"),
+        ]
         constraints = [
-            models.CheckConstraint(condition=~models.Q(actor=""), name="audit_names_an_actor")
+            models.CheckConstraint(condition=~models.Q(actor=""), name="audit_names_an_actor"),
+            models.UniqueConstraint(fields=["project", "number"], name="audit_number_in_project"),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from projects import audit, keys, people
+from projects import audit, chain, keys, people
 from projects.access import Access, membership, one_of
 from projects.forms import (
     AuditFilterForm,
@@ -210,4 +210,11 @@ def show_audit(request: HttpRequest, project: str) -> HttpResponse:
         action__icontains=filters.get("action", ""),
     ).select_related("environment")
     shown = Paginator(found, AUDIT_PAGE).get_page(request.GET.get("page"))
-    return _page(request, access, "audit", entries=shown, filters=filters)
+    return _page(
+        request,
+        access,
+        "audit",
+        entries=shown,
+        filters=filters,
+        chain=chain.check(access.project),
+    )

@@ -33,7 +33,7 @@ def fingerprint(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
-def deploy(environment_id: int, body: dict[str, Any], key_name: str, now: datetime) -> NewChange:
+def deploy(environment_id: int, body: dict[str, Any], sender: str, now: datetime) -> NewChange:
     """`{"service","build_id","time"?,"commit"?,"url"?,"title"?,"actor"?,"committed_at"?,"id"?}`."""
     service, build_id = text(body, "service", needed=True), text(body, "build_id", needed=True)
     details = {
@@ -50,14 +50,14 @@ def deploy(environment_id: int, body: dict[str, Any], key_name: str, now: dateti
         title=text(body, "title") or f"{service} build {build_id}",
         service=service,
         build_id=build_id,
-        actor=text(body, "actor") or f"key {key_name}",
+        actor=text(body, "actor") or sender,
         url=url(body),
         external_id=text(body, "id"),
         details=details,
     )
 
 
-def marker(environment_id: int, body: dict[str, Any], key_name: str, now: datetime) -> NewChange:
+def marker(environment_id: int, body: dict[str, Any], sender: str, now: datetime) -> NewChange:
     """`{"title","kind"?,"time"?,"end_time"?,"service"?,"url"?,"id"?}`."""
     begun, end_time = time(body, "time", now) or now, time(body, "end_time", now)
     if end_time is not None and end_time < begun:
@@ -78,7 +78,7 @@ def marker(environment_id: int, body: dict[str, Any], key_name: str, now: dateti
         end_time=end_time,
         title=text(body, "title", needed=True),
         service=text(body, "service"),
-        actor=text(body, "actor") or f"key {key_name}",
+        actor=text(body, "actor") or sender,
         url=url(body),
         external_id=text(body, "id"),
         details=details,

@@ -23,7 +23,7 @@ def _recorded(request: HttpRequest, reader: Reader) -> HttpResponse:
     if key is None or key.environment_id is None:
         raise ApiError(401, "unauthenticated", "Send an ingest key as 'Authorization: Bearer …'.")
     body = posted.read(request.body)
-    change, created = record(reader(key.environment_id, body, key.name, timezone.now()))
+    change, created = record(reader(key.environment_id, body, key.actor, timezone.now()))
     return JsonResponse(as_json(change), status=201 if created else 200)
 
 

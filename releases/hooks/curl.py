@@ -27,7 +27,7 @@ def read(delivery: Delivery) -> list[Heard]:
             body[name] = float(value)  # a form's fields are all text
     reader = posted.deploy if body.get("build_id") else posted.marker
     try:
-        change = reader(delivery.place.environment_id, body, "hook", delivery.now)
+        change = reader(delivery.place.environment_id, body, "a hook", delivery.now)
     except ApiError as error:
         raise Unreadable(error.message) from None
     return [Heard(change)]

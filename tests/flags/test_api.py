@@ -57,13 +57,13 @@ def test_a_patch_answers_the_change_it_made(api: Asker, make_flag: MakeFlag) -> 
     change = Change.objects.get(id=said["id"])
     assert (said["kind"], said["flag"], said["version"]) == ("flag", "USE_CACHING", 2)
     assert said["title"] == change.title == "USE_CACHING turned on for 50% of users"
-    assert change.actor == "key test api"
+    assert change.actor == "API key “test api”"
     assert change.details["reason"] == "Ada: try it"
     assert (change.details["before"]["rules"], change.details["after"]["rules"]) == ([], HALF)
     version = FlagVersion.objects.get(version=2)
     assert (version.change_id, version.reason) == (change.id, "Ada: try it")
     entry = AuditEntry.objects.get(action="flag.changed")
-    assert (entry.actor, entry.reason) == ("key test api", "Ada: try it")
+    assert (entry.actor, entry.reason) == ("API key “test api”", "Ada: try it")
     assert (entry.before or {})["rules"] == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
-from flags.models import Flag, FlagVersion
+from flags.models import Flag
 from releases.models import Change
 from tests.flags.conftest import MakeFlag
 
@@ -29,20 +29,18 @@ def test_an_editor_turns_a_flag_off(editor_page: Client, make_flag: MakeFlag) ->
     assert not Flag.objects.get().enabled
 
 
-def test_on_default_split_and_revert(editor_page: Client, make_flag: MakeFlag) -> None:
+def test_on_default_and_split(editor_page: Client, make_flag: MakeFlag) -> None:
     make_flag(enabled=False)
     steps = [
         ({"action": "on", "default_variant": "on"}, "USE_CACHING turned on for everyone."),
         ({"action": "default", "default_variant": "off"}, "USE_CACHING turned off for everyone."),
         ({"action": "split", "percent": "12.5"}, "USE_CACHING turned on for 12.5% of users."),
-        ({"action": "revert", "to_version": "1"}, "USE_CACHING turned off for everyone."),
     ]
     for version, (form, message) in enumerate(steps, start=1):
         answer = editor_page.post(CHANGE, form | {"version": str(version)})
         assert said(answer)[-1:] == [message]
     flag = Flag.objects.get()
-    assert (flag.version, flag.enabled, flag.rules) == (5, False, [])
-    assert FlagVersion.objects.get(version=5).reason == "Back to version 1"
+    assert (flag.version, flag.rules) == (4, [{"split": {"off": 87.5, "on": 12.5}}])
 
 
 def test_a_flag_that_moved_on_is_left_alone(editor_page: Client, make_flag: MakeFlag) -> None:
@@ -62,7 +60,6 @@ def test_a_flag_that_moved_on_is_left_alone(editor_page: Client, make_flag: Make
         ({"action": "split", "version": "1"}, "Percent"),
         ({"action": "split", "version": "1", "percent": "101"}, "Percent"),
         ({"action": "split", "version": "1", "percent": "NaN"}, "Percent"),
-        ({"action": "revert", "version": "1"}, "To version"),
         ({"action": "on", "version": "1", "default_variant": "red"}, "default_variant"),
         ({"action": "off", "version": "1", "reason": "x" * 1001}, "Reason"),
     ],
@@ -109,12 +106,6 @@ def test_a_wrong_method_is_405(editor_page: Client, make_flag: MakeFlag) -> None
 def test_an_unknown_flag_is_404(editor_page: Client, make_flag: MakeFlag, key: str) -> None:
     make_flag()
     assert editor_page.post(f"/acme/production/flags/{key}/change", OFF).status_code == 404
-
-
-def test_an_unknown_version_is_404(editor_page: Client, make_flag: MakeFlag) -> None:
-    make_flag()
-    form = {"action": "revert", "to_version": "9", "version": "1"}
-    assert editor_page.post(CHANGE, form).status_code == 404
 
 
 def test_a_key_with_a_slash_is_flipped(editor_page: Client, make_flag: MakeFlag) -> None:

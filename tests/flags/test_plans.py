@@ -58,7 +58,7 @@ def test_a_flip_is_planned_listed_materialised_and_on_the_record(api: Asker, off
     change = Change.objects.get(source="plan")
     assert change.time.isoformat() == plan["at"]
     assert change.title == "USE_CACHING turned on for everyone"
-    assert change.actor == f"plan {plan['id']} on behalf of key test api"
+    assert change.actor == f"plan {plan['id']} on behalf of API key “test api”"
     version = FlagVersion.objects.get(version=2)
     assert (version.at, version.reason) == (change.time, "spring")
     step = api("GET", f"{BASE}/plans/{plan['id']}").json()["steps"][0]
@@ -244,7 +244,7 @@ def test_a_later_edit_is_told_to_whoever_looks_at_the_plan(api: Asker, off: Flag
     assert plan["warnings"] == []
     api("PATCH", f"{BASE}/flags/USE_CACHING", ON)
     warned = api("GET", f"{BASE}/plans/{plan['id']}").json()["warnings"]
-    assert "was changed by key test api after this was planned" in warned[0]
+    assert "was changed by API key “test api” after this was planned" in warned[0]
     assert "would change nothing any more" in warned[1]
 
 

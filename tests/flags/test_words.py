@@ -40,19 +40,19 @@ HALF = {"split": {"on": 50, "off": 50}}
         (ON | {"rules": [{"variant": "on"}]}, "on for everyone"),
         (
             ON | {"rules": [{"if": [NZ], "variant": "on"}]},
-            "on for users in NZ, off for everyone else",
+            "on for users in New Zealand, off for everyone else",
         ),
         (
             ON | {"rules": [HALF | {"if": [NZ]}]},
-            "on for 50% of users in NZ, off for everyone else",
+            "on for 50% of users in New Zealand, off for everyone else",
         ),
         (
             ON | {"rules": [{"if": [ACME], "variant": "on"}, HALF]},
-            "on for users whose email ends with @acme.com, on for 50% of everyone else",
+            "on for users at acme.com, on for 50% of everyone else",
         ),
         (
             ON | {"rules": [{"if": [of("country", "not-in", ["NZ", "AU"])], "variant": "on"}]},
-            "on for users outside NZ or AU, off for everyone else",
+            "on for users outside New Zealand or Australia, off for everyone else",
         ),
         (
             ON | {"rules": [{"if": [of("targetingKey", "in", list("abcde"))], "variant": "on"}]},
@@ -60,7 +60,7 @@ HALF = {"split": {"on": 50, "off": 50}}
         ),
         (
             ON | {"rules": [{"if": [NZ, of("app", "sem-ver >=", "2.1")], "variant": "on"}]},
-            "on for users in NZ and whose app is at least 2.1, off for everyone else",
+            "on for users in New Zealand and whose app is at least 2.1, off for everyone else",
         ),
         (ON | {"rules": [HALF | {"by": "company"}]}, "on for 50% of users by company"),
         (

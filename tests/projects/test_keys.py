@@ -31,7 +31,7 @@ def test_a_key_is_found_by_its_secret_and_says_where_it_belongs(cast: Cast) -> N
         "acme",
         "production",
     )
-    assert (found.timezone, found.actor) == ("America/New_York", "key shop")
+    assert (found.timezone, found.actor) == ("America/New_York", "Ingest key “shop”")
 
 
 def test_the_secret_is_256_random_bits_and_never_stored(cast: Cast) -> None:

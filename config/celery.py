@@ -26,6 +26,7 @@ app.conf.update(
         "events.retention": {"task": "events.tasks.keep_retention", "schedule": 60.0},
         "releases.sources": {"task": "releases.tasks.ask_due", "schedule": 15.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
+        "insights.trials": {"task": "insights.tasks.work_on_trials", "schedule": 5.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },
 )

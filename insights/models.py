@@ -4,10 +4,11 @@ from django.db import models
 from django.db.models.functions import Now
 
 from insights.explore.models import Board, Comment, Panel, SavedQuery, Star
+from insights.trials.models import Trial
 from projects.models import Environment
 from releases.models import Change
 
-__all__ = ["Board", "Comment", "Panel", "SavedQuery", "Star", "Watch"]
+__all__ = ["Board", "Comment", "Panel", "SavedQuery", "Star", "Trial", "Watch"]
 
 
 class Watch(models.Model):

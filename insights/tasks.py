@@ -1,10 +1,13 @@
 """Beat's tasks: thin, idempotent, finding what is due in PostgreSQL."""
 
+import contextlib
+
 from celery import shared_task
 from django.utils import timezone
 
 from events.store.client import StoreUnavailable
 from insights import builds, late, rounds, watches
+from insights.trials import work as trials
 from projects.models import Environment
 
 
@@ -25,3 +28,10 @@ def detect_builds() -> None:
 def measure_due() -> None:
     """Looks at every comparison that is due, all flags of an environment in one scan."""
     rounds.measure(timezone.now())
+
+
+@shared_task(name="insights.tasks.work_on_trials", expires=5)
+def work_on_trials() -> None:
+    """A piece of the trial that has waited longest, if there is any."""
+    with contextlib.suppress(StoreUnavailable):  # its hold runs out, and it is tried again
+        trials.work(timezone.now())

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from insights import hygiene_pages, launch_views, report_pages, views
 from insights.changed import page as changed_page
+from insights.trials import page as trials_page
 from projects.views import with_slash
 
 PLACE = "<slug:project>/<slug:environment>/"
@@ -15,6 +16,7 @@ urlpatterns = [
     path(f"{PLACE}changes/<int:change_id>", views.show_change, name="change"),
     path(f"{PLACE}changes/<int:change_id>.<slug:ending>", report_pages.show_report, name="report"),
     path(f"{PLACE}timeline", views.show_timeline, name="timeline"),
+    path(f"{PLACE}trials", trials_page.show_trials, name="trials"),
     path(f"{PLACE}what-changed", changed_page.show_what_changed, name="what-changed"),
     path(f"{PLACE}launches", launch_views.show_launches, name="launches"),
     path(f"{PLACE}launches.ics", launch_views.launch_feed, name="launch-feed"),

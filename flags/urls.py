@@ -5,6 +5,7 @@ from django.urls import path
 from flags import (
     editor_views,
     history_views,
+    import_views,
     launch_views,
     ofrep,
     policy_views,
@@ -28,6 +29,14 @@ urlpatterns = [
         "<slug:project>/<slug:environment>/history",
         history_views.environment_history,
         name="environment-history",
+    ),
+    path(
+        "<slug:project>/<slug:environment>/import", import_views.import_flags, name="import-flags"
+    ),
+    path(
+        "<slug:project>/<slug:environment>/export/flags.json",
+        import_views.export_flags,
+        name="export-flags",
     ),
     path(f"{PLACE}<path:key>/history", history_views.flag_history, name="flag-history"),
     path(f"{PLACE}<path:key>/revert", history_views.revert_flag, name="revert-flag"),

@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 from django.db import transaction
 
-from flags import editing, grouping
+from flags import differences, editing, grouping
 from flags.governance import Withheld
 from flags.importing import flagd, launchdarkly, unleash
 from flags.importing.translation import Translation, UnreadableFile
+from flags.models import Flag
+from flags.words import state_in_words
 from flags.wrong import DefinitionError
 from projects.models import Environment
 
@@ -73,6 +75,36 @@ def apply(
         except (DefinitionError, Withheld) as error:
             done.untranslated.append(f"flag {key}: {error.message}")
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one flag would become: what it does then, and what differs from now."""
+
+    key: str
+    state: str
+    differences: list[str]
+
+
+def preview(
+    environment: Environment, found: Translation, *, actor: str, override: str = ""
+) -> tuple[Imported, list[Row], list[Row]]:
+    """(what `apply` would do, flags that it would create, and change), with nothing kept."""
+    flags = Flag.objects.filter(environment=environment, key__in=list(found.flags))
+    with transaction.atomic():
+        before = {flag.key: flag.definition().as_json() for flag in flags}
+        done = apply(environment, found, actor=actor, override=override)
+        after = {flag.key: flag for flag in flags.all()}
+        transaction.set_rollback(True)
+    rows = {
+        key: Row(
+            key,
+            state_in_words(after[key]),
+            differences.of_flags(key, before.get(key), after[key].definition().as_json()),
+        )
+        for key in (*done.created, *done.changed)
+    }
+    return done, [rows[key] for key in done.created], [rows[key] for key in done.changed]
 
 
 def _flag(

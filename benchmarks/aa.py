@@ -7,8 +7,9 @@ who differ in level and in activity, five routes, all measures. Looks stand clos
 first hour and are then even; `--looks 1440` looks every minute. With `--keep` every day is kept as
 a line, days that are there are not done again, and what is known so far is printed: a run that was
 cut goes on where it was, and several can share the days by `--first`. A day is false for Flipscope
-if any measure of any route is called worse or better at any look. The other methods test a single
-measure, the mean latency of all requests, on the same requests at the same looks.
+if any measure of any route is called worse or better at any look; "known end" is the same where the
+day's end is known in advance. The other methods test a single measure, the mean latency of all
+requests, on the same requests at the same looks.
 """
 
 import argparse
@@ -16,13 +17,15 @@ import json
 import math
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from insights import fixed_length
 from insights.deltas import deltas
-from insights.statistics import sequences
+from insights.statistics import multiple, sequences
 from insights.verdicts import claimed, family_weights, within_margin
 from tests.insights.simulate import Requests, requests, totals
 
@@ -34,7 +37,9 @@ WORLDS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("200 users, even split", 0.15, {"users": 200}),
     ("2,000 users, 5% canary", 0.35, {"users": 2000, "candidate_share": 0.05}),
 )
-METHODS = ("flipscope", "welch", "clustered", "per request, sequential")
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+METHODS = ("flipscope", "known end", "welch", "clustered", "per request, sequential")
 
 
 def looks(count: int) -> list[float]:
@@ -47,6 +52,7 @@ def looks(count: int) -> list[float]:
 def false_alarms(day: Requests, at: list[float]) -> dict[str, Any]:
     """Which methods were wrong at some look of this day, and what Flipscope was wrong about."""
     wrong: dict[str, Any] = dict.fromkeys(METHODS, False)
+    plan = fixed_length.FixedLength(START, START + DAY)
     for until in at:
         seen = day.time < until
         sizes = [int((seen & (day.arm == arm)).sum()) for arm in (0, 1)]
@@ -54,11 +60,16 @@ def false_alarms(day: Requests, at: list[float]) -> dict[str, Any]:
             continue
         found = deltas(totals(day, until))
         weights = family_weights(found)
-        for index in claimed(found, weights):
-            one = found[index]
-            if not (one.tested and within_margin(one)):  # "no difference" wins
-                wrong["flipscope"] = True
-                wrong.setdefault("about", f"{one.measure} {one.scope.route or 'everything'}")
+        plan = fixed_length.looked(plan, found, weights, START + DAY * until)
+        half = claimed(found, weights, multiple.RATE - fixed_length.ALPHA)
+        for method, claims in (
+            ("flipscope", claimed(found, weights)),
+            ("known end", half | fixed_length.claimed(plan, found)),
+        ):
+            for one in (found[index] for index in claims):
+                if not (one.tested and within_margin(one)):  # "no difference" wins
+                    wrong[method] = True
+                    wrong.setdefault("about", f"{one.measure} {one.scope.route or 'everything'}")
         mean = next((one for one in found if one.measure == "latency_mean"), None)
         if mean is None:
             continue

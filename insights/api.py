@@ -104,6 +104,7 @@ class GateQuery(Schema):
     service: str = ""
     candidate: str = ""
     margin: float = gates.MARGIN
+    decide_by: datetime | None = None
 
 
 @router.get("/gate", summary="May a pipeline go on? pass, fail or unknown")
@@ -117,8 +118,9 @@ def ask_gate(
         raise ApiError(
             422, "invalid", "margin is the share of harm that is tolerated: 0.02 is 2%.", "margin"
         )
+    given = query.dict() | {"decide_by": asked.aware(query.decide_by, "decide_by")}
     try:
-        found = gates.gate(place, **query.dict())
+        found = gates.gate(place, **given)
     except gates.NothingToGate as reason:
         raise ApiError(404, "not_found", str(reason)) from reason
     return found.as_json(f"{settings.PUBLIC_URL}/{project}/{environment}")

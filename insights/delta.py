@@ -16,6 +16,19 @@ FURTHEST = 20.0  # a log ratio that is as good as no bound
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """What a test of no difference says: ln of its e-value, its score, or why there is none.
+
+    The score `z` is that of a normal variable under no difference, few units allowed for; 0 where
+    only an exact e-value can be had.
+    """
+
+    log_e: float = -math.inf
+    z: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One measure's difference in one scope.
 
@@ -43,6 +56,7 @@ class Delta:
     log_e: float
     tested: bool
     reason: str = ""
+    z: float = 0.0  # |score| under no difference, 0 where nothing may be claimed from it
 
     @property
     def is_latency(self) -> bool:
@@ -96,8 +110,7 @@ def log_delta(
     of: Part,
     measure: str,
     estimate: Estimate,
-    reason: str,
-    log_e: float,
+    test: Tested,
     log_bounds: tuple[float, float] | None,
 ) -> Delta:
     """A delta whose difference is bounded on the log scale."""
@@ -121,7 +134,8 @@ def log_delta(
         error=error,
         scale=1.0,
         degrees=estimate.degrees,
-        log_e=-math.inf if reason else log_e,
-        tested=not reason,
-        reason=reason,
+        log_e=-math.inf if test.reason else test.log_e,
+        tested=not test.reason,
+        reason=test.reason,
+        z=0.0 if test.reason else test.z,
     )

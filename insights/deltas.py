@@ -4,10 +4,9 @@ Measures: latency mean, p50, p95 and p99, error rate, the share of each status c
 Verdicts are not decided here: they depend on all deltas of the comparison (`insights.verdicts`).
 """
 
-import math
 from collections.abc import Iterator
 
-from insights.delta import ENOUGH_UNITS, Delta, log_delta, symmetric, too_few
+from insights.delta import ENOUGH_UNITS, Delta, Tested, log_delta, symmetric, too_few
 from insights.latencies import latencies, of_successes
 from insights.parts import Part, part
 from insights.rates import rates
@@ -52,4 +51,4 @@ def _traffic(of: Part) -> Delta | None:
     reason = too_few(estimate, ENOUGH_UNITS)
     if of.totals.together and of.totals.unevenly_sampled:
         reason = "sampling keeps some requests more often than others, so users can't be counted"
-    return log_delta(of, "traffic", estimate, reason, -math.inf, symmetric(estimate))
+    return log_delta(of, "traffic", estimate, Tested(reason=reason), symmetric(estimate))

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from insights import placebos, sentences
+from insights import fixed_length, placebos, sentences
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
 from insights.deltas import Delta, measured
 from insights.findings import Finding, findings
+from insights.fixed_length import FixedLength
 from insights.health import Health, health
 from insights.parts import part
 from insights.statistics import before_after, quantiles, sample_ratio
 from insights.totals import Totals, shared_slices
-from insights.verdicts import Evidence, Judged, judge
+from insights.verdicts import Evidence, Judged, family_weights, judge
 
 __all__ = ["NothingToCompare", "Plan", "Result", "examine", "examined", "window_of"]
 
@@ -30,11 +31,14 @@ CURVE_STEP = 5  # of the 2% bins: a point every 10%
 class Plan:
     """How variants are meant to be assigned, as far as the flag's definition tells.
 
-    `shares` are the planned (baseline, candidate) weights of a split by hash, else None.
+    `split`: each unit's variant is decided by a hash, at any one time. `shares` are the planned
+    (baseline, candidate) weights where they stay the same, else None; `moving`: they move, so that
+    units go from one variant to the other.
     """
 
     split: bool = False
     shares: tuple[float, float] | None = None
+    moving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Result:
     read_rows: int = 0
     took_ms: float = 0.0
     health: Health | None = None
+    length: FixedLength | None = None  # where its end is known, with this look
 
     @property
     def verdict(self) -> str:
@@ -80,12 +85,19 @@ class Result:
         return text[:1].upper() + text[1:]
 
 
-def examine(comparison: Comparison, plan: Plan | None = None) -> Result:
+def examine(
+    comparison: Comparison, plan: Plan | None = None, length: FixedLength | None = None
+) -> Result:
     """One look at a comparison. Raises NothingToCompare, StoreUnavailable or QueryTooLarge."""
-    return examined(comparison, totals(comparison), plan)
+    return examined(comparison, totals(comparison), plan, length)
 
 
-def examined(comparison: Comparison, found: Totals, plan: Plan | None = None) -> Result:
+def examined(
+    comparison: Comparison,
+    found: Totals,
+    plan: Plan | None = None,
+    length: FixedLength | None = None,
+) -> Result:
     """A look at totals that have been fetched. Raises StoreUnavailable or QueryTooLarge."""
     of = comparison.cohorts
     if isinstance(of, Moment):
@@ -93,10 +105,16 @@ def examined(comparison: Comparison, found: Totals, plan: Plan | None = None) ->
     known = None
     if isinstance(of, Variants):
         known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
-    return judged_side_by_side(comparison, found, plan or Plan(), known or Health())
+    return judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length)
 
 
-def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known: Health) -> Result:
+def judged_side_by_side(
+    comparison: Comparison,
+    found: Totals,
+    plan: Plan,
+    known: Health,
+    length: FixedLength | None = None,
+) -> Result:
     """Two cohorts at the same time, with what is known of the flag's health. Asks no store."""
     units = found.units.whole
     ratio = None
@@ -105,7 +123,8 @@ def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known
         ratio = sample_ratio.test(units, plan.shares)
     by_chance = plan.split or (plan.shares is None and known.by_chance)
     evidence: Evidence = "randomised" if by_chance else "concurrent"
-    note, withheld = sentences.EVIDENCE[evidence], known.withheld(split=plan.split)
+    note = sentences.EVIDENCE["ramp" if plan.split and plan.moving else evidence]
+    withheld = known.withheld(split=plan.split and not plan.moving)
     if not isinstance(comparison.cohorts, Variants):
         note = "Concurrent: both served requests in the same minutes, which are compared"
     if ratio and ratio.mismatch:
@@ -116,7 +135,7 @@ def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known
         )
     elif withheld:
         evidence, note = "concurrent", withheld
-    note = "; ".join((note, *known.warnings()))
+    note = "; ".join((note, *known.warnings(moving=plan.moving)))
     if not found.units.are_users:
         note += (
             "; most requests name no user, so each trace counts as one of its own and intervals"
@@ -128,14 +147,20 @@ def judged_side_by_side(comparison: Comparison, found: Totals, plan: Plan, known
             " as planned can't be checked"
         )
     found = shared_slices(found)
+    measured_now = _deltas(found, comparison)
+    if length is not None:
+        weights = family_weights(measured_now)
+        length = fixed_length.looked(length, measured_now, weights, comparison.until)
+        note += f"; {sentences.fixed_length(length)}"
     judged = judge(
-        _deltas(found, comparison),
+        measured_now,
         evidence,
         elapsed_s=found.seconds[1] / found.pace,
         withheld=withheld,
+        length=length,
     )
     result = _result(comparison, found, evidence, ratio, judged, note)
-    return replace(result, health=known)
+    return replace(result, health=known, length=length)
 
 
 def _before_and_after(comparison: Comparison, found: Totals) -> Result:

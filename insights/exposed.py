@@ -1,14 +1,17 @@
 """Which flags and variants an environment's requests have seen: pages and watches start here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from events.store.read import Statement, moment, run
 from flags.models import Flag
+from flags.rules import TARGETING_KEY
 from insights.examine import Plan
 
 BASELINE_NAMES = ("off", "false", "control", "baseline", "disabled", "0", "none")
+SAME_ACT = timedelta(seconds=1)  # between a version and the change that was recorded with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,52 @@ def baseline_of(variants: list[str], flag: Flag | None) -> str:
 
 
 def plan_of(flag: Flag | None, baseline: str, candidate: str) -> Plan:
-    """What the definition in force says of how variants are assigned.
+    """How the definition that is served now assigns variants."""
+    return plan_of_definition(flag.served(), baseline, candidate) if flag else Plan()
 
-    Only a single split for everyone assigns by chance; a split behind a condition does so for
-    some, which cannot be told apart in the events, so it is not called randomised.
+
+def plan_between(
+    flag: Flag | None, baseline: str, candidate: str, window: tuple[datetime, datetime]
+) -> Plan:
+    """How the definitions that were in force in a window assigned variants.
+
+    What is served now says nothing of a window that has ended. Several definitions are by chance
+    only if each is, and have planned shares only if they agree.
     """
-    if flag is None or not flag.enabled or len(flag.rules) != 1:
+    if flag is None:
         return Plan()
-    rule = flag.rules[0]
-    split = rule.get("split")
-    if not isinstance(split, dict) or rule.get("if"):
+    since, until = window
+    plans = []
+    for version in flag.versions.filter(at__lt=until).only("version", "definition", "at"):
+        plans.append(plan_of_definition(version.definition, baseline, candidate))
+        if version.at <= since + SAME_ACT:
+            break
+    if not plans:
+        return plan_of(flag, baseline, candidate)
+    first = plans[0]
+    return Plan(
+        split=all(plan.split for plan in plans),
+        shares=first.shares if all(plan.shares == first.shares for plan in plans) else None,
+        moving=any(plan.moving for plan in plans) or any(plan != first for plan in plans),
+    )
+
+
+def plan_of_definition(definition: Mapping[str, Any], baseline: str, candidate: str) -> Plan:
+    """What a definition in its JSON form says of how variants are assigned.
+
+    Only a single split or ramp of everyone, by the targeting key, assigns units by chance. One
+    behind a condition does so for some, which cannot be told apart in the events; one by another
+    attribute splits groups of users, of which there may be few.
+    """
+    rules = definition.get("rules") or []
+    if not definition.get("enabled") or len(rules) != 1 or definition.get("targeting"):
         return Plan()
+    rule = rules[0]
+    if rule.get("if") or rule.get("by", TARGETING_KEY) != TARGETING_KEY:
+        return Plan()
+    if ramp := rule.get("ramp"):
+        by_chance = {ramp["variant"], ramp["instead"]} == {baseline, candidate}
+        return Plan(split=by_chance, moving=by_chance)
+    split = rule.get("split") or {}
     shares = (float(split.get(baseline, 0)), float(split.get(candidate, 0)))
     return Plan(split=min(shares) > 0, shares=shares if min(shares) > 0 else None)

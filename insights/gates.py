@@ -8,16 +8,21 @@ always valid, changes nothing.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from django.utils import timezone
 
 from insights import sentences
 from insights.models import Watch
+from insights.watches import know_end
 from projects.models import Environment
 
 Outcome = Literal["pass", "fail", "unknown"]
 GUARDED = ("latency_p50", "latency_p95", "error_rate")
 MARGIN = 0.05
 ERROR_MARGIN = 0.005
+LAST_LOOK = timedelta(seconds=20)  # before the asker stops waiting, to be told of it in time
 
 
 class NothingToGate(Exception):
@@ -56,8 +61,12 @@ def gate(
     service: str = "",
     candidate: str = "",
     margin: float = MARGIN,
+    decide_by: datetime | None = None,
 ) -> Gate:
-    """Of a flag's newest start, or of a build's newest deploy. Raises NothingToGate."""
+    """Of a flag's newest start, or of a build's newest deploy. Raises NothingToGate.
+
+    `decide_by`: when the asker will stop waiting. Asked early enough, looks aim at that end.
+    """
     watches = tuple(_watches(environment, flag, build, service, candidate))
     if not watches:
         name = f"flag {flag}" if flag else f"build {build}"
@@ -65,6 +74,8 @@ def gate(
             f"Nothing is known of {name} in {environment.slug}: no request has shown it, and no"
             f" change of it was recorded."
         )
+    if decide_by is not None:
+        know_end(watches, decide_by - LAST_LOOK, timezone.now())
     return decided(watches, margin)
 
 

@@ -66,10 +66,13 @@ class Health:
             )
         return ""
 
-    def warnings(self) -> list[str]:
-        """What a reader should know, each a sentence without its full stop."""
+    def warnings(self, *, moving: bool = False) -> list[str]:
+        """What a reader should know, each a sentence without its full stop.
+
+        `moving`: shares are meant to move, so units in two variants are no sign of anything.
+        """
         found = []
-        if self.both_share > BOTH_NOTED:
+        if self.both_share > BOTH_NOTED and not moving:
             found.append(
                 f"{words.percent(self.both_share)} of those asked for saw two variants"
                 " of one version"

@@ -10,6 +10,7 @@ from insights.delta import (
     FURTHEST,
     LEVEL,
     Delta,
+    Tested,
     distinct,
     log_delta,
     score,
@@ -54,8 +55,8 @@ def _mean(of: Part, mean: Estimate) -> Delta:
     error = math.sqrt(capped.variance)
     log_e = sequences.log_e_value(z, error) if error > 0 else 0.0
     if (capped.d > 0) != (mean.d > 0):
-        log_e = min(log_e, 0.0)  # test and estimate disagree in sign: nothing to claim
-    return log_delta(of, "latency_mean", mean, reason, log_e, symmetric(mean))
+        log_e, z = min(log_e, 0.0), 0.0  # test and estimate disagree in sign: nothing to claim
+    return log_delta(of, "latency_mean", mean, Tested(log_e, z, reason), symmetric(mean))
 
 
 def of_successes(of: Part) -> Estimate | None:
@@ -81,7 +82,7 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
     values = [own.log_quantile(share) for own in histograms[:2]]
     d = values[1] - values[0]
     if (test.d > 0) != (d > 0):
-        log_e = min(log_e, 0.0)
+        log_e, z = min(log_e, 0.0), 0.0
     reason = too_few(test, ENOUGH_UNITS)
     if not reason and distinct(of, min(histograms[2].sides(share))) < ENOUGH_HITS:
         reason = "too few requests this slow"
@@ -97,7 +98,7 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
         degrees=test.degrees,
     )
     bounds = (d - down, d + up) if max(down, up) < FURTHEST else None
-    return log_delta(of, f"latency_{name}", estimate, reason, log_e, bounds)
+    return log_delta(of, f"latency_{name}", estimate, Tested(log_e, z, reason), bounds)
 
 
 def _quantile_bounds(

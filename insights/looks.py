@@ -14,7 +14,8 @@ from flags.models import Flag
 from insights.by_build import by_build
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.examine import NothingToCompare, Plan, Result, examine, window_of
-from insights.exposed import baseline_of, plan_of, seen
+from insights.exposed import baseline_of, plan_between, seen
+from insights.fixed_length import FixedLength, kept
 from insights.models import Watch
 from insights.reasons import reasons
 from insights.results import result_json, told
@@ -84,7 +85,8 @@ def _examined_flag(watch: Watch, now: datetime) -> Result:
         others = [variant for variant in variants if variant != watch.baseline]
         watch.candidate = others[0]
         watch_others(watch, others[1:MOST_VARIANTS], now)
-    return examine(variants_compared(watch, now), plan_in_force(watch, flag))
+    plan = plan_in_force(watch, flag, now)
+    return examine(variants_compared(watch, now), plan, length_of(watch))
 
 
 def variants_compared(watch: Watch, now: datetime) -> Comparison:
@@ -97,9 +99,15 @@ def variants_compared(watch: Watch, now: datetime) -> Comparison:
     )
 
 
-def plan_in_force(watch: Watch, flag: Flag | None) -> Plan | None:
-    """How the definition assigns its variants; None once it has changed since."""
-    return None if watch.ended_at else plan_of(flag, watch.baseline, watch.candidate)
+def plan_in_force(watch: Watch, flag: Flag | None, now: datetime) -> Plan:
+    """How the flag's variants were assigned while this watch ran."""
+    window = (watch.started_at, watch.ended_at or now)
+    return plan_between(flag, watch.baseline, watch.candidate, window)
+
+
+def length_of(watch: Watch) -> FixedLength | None:
+    """The plan of a watch whose end was known in advance, as its looks have left it."""
+    return kept(watch.started_at, watch.planned_end, watch.length)
 
 
 def _examined_build(watch: Watch, now: datetime) -> Result:
@@ -127,7 +135,8 @@ def _examined_together(watch: Watch, now: datetime) -> Result | None:
     since = watch.started_at - SIDE_BY_SIDE
     until = min(now, watch.started_at + MOMENT_LENGTH)
     try:
-        result = examine(Comparison(watch.environment_id, builds, since, until))
+        comparison = Comparison(watch.environment_id, builds, since, until)
+        result = examine(comparison, length=length_of(watch))
     except NothingToCompare:
         return None
     return result if any(one.delta.tested for one in result.judged) else None
@@ -147,6 +156,8 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     seen_before = _events(watch)
     found = reasons(result, watch.result.get("findings", []))
     builds = _by_build(watch, result)
+    if result.length is not None:
+        watch.length = result.length.as_json()
     watch.result = {**result_json(result, base, found), "builds": builds}
     watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence

@@ -38,6 +38,8 @@ class Watch(models.Model):
     candidate = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)  # what it compares stopped being so
+    planned_end = models.DateTimeField(null=True, blank=True)  # known before it was looked at
+    length = models.JSONField(default=dict, blank=True)  # looks until then: insights.fixed_length
     created_at = models.DateTimeField(db_default=Now())
     looked_at = models.DateTimeField(null=True, blank=True)
     next_look_at = models.DateTimeField(null=True, blank=True)  # null: no more looks

@@ -10,6 +10,7 @@ from insights.delta import (
     ENOUGH_UNITS,
     LEVEL,
     Delta,
+    Tested,
     distinct,
     score,
     too_few,
@@ -46,7 +47,7 @@ def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
     if estimate is None:
         raise ValueError("a scope with two cohorts has a common stratum")
     error = math.sqrt(estimate.variance)
-    log_e, reason = _rate_evidence(of, estimate, arms, hit)
+    test = _tested(of, estimate, arms, hit)
     return Delta(
         measure=measure,
         scope=of.scope,
@@ -62,16 +63,15 @@ def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
         error=error,
         scale=1 / max(estimate.pooled, 1e-9),
         degrees=estimate.degrees,
-        log_e=log_e,
-        tested=not reason,
-        reason=reason,
+        log_e=test.log_e,
+        tested=not test.reason,
+        reason=test.reason,
+        z=test.z,
     )
 
 
-def _rate_evidence(
-    of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str
-) -> tuple[float, str]:
-    """ln E, and why intervals can't be relied on yet.
+def _tested(of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str) -> Tested:
+    """The evidence, and why intervals can't be relied on yet.
 
     The exact e-value needs cohorts that were there together, at one share of the units; it may
     claim from the first errors on. Where many units have one, it is averaged with the usual one.
@@ -92,19 +92,20 @@ def _rate_evidence(
     null_error = math.sqrt(estimate.null_variance)
     expected = sum(hits) * min(share, 1 - share) if hit else _hits(of, arms)
     enough = expected >= ENOUGH_HITS
+    z = 0.0
     if not reason and enough and null_error > 0:
         z = sequences.small_sample(score(estimate.d, estimate.null_variance), estimate.degrees)
         parts.append(sequences.log_e_value(z, null_error / max(estimate.pooled, 1e-9)))
     if not parts:
-        return -math.inf, reason
-    return float(np.logaddexp.reduce(parts)) - math.log(len(parts)), reason
+        return Tested(reason=reason)
+    return Tested(float(np.logaddexp.reduce(parts)) - math.log(len(parts)), z, reason)
 
 
 def _hits(of: Part, arms: tuple[Arm, Arm]) -> float:
-    """About how many units have an outcome, in the smaller cohort."""
+    """About how many units have the rarer of an outcome and its absence, in the smaller cohort."""
     weight = sum(float(arm.weight.sum()) for arm in arms)
     hit = sum(float(arm.value.sum()) for arm in arms)
-    return distinct(of, sum(of.events()) * hit / weight if weight else 0.0)
+    return distinct(of, sum(of.events()) * min(hit, weight - hit) / weight if weight else 0.0)
 
 
 def _difference_interval(

@@ -90,7 +90,8 @@ def _measure_together(ids: Sequence[int], now: datetime) -> int:
             looks.keep_reason(watch, str(totals), now)
             continue
         flag = flags.get((watch.environment_id, watch.flag))
-        looks.keep(watch, examined(comparison, totals, looks.plan_in_force(watch, flag)), now)
+        plan, length = looks.plan_in_force(watch, flag, now), looks.length_of(watch)
+        looks.keep(watch, examined(comparison, totals, plan, length), now)
     return len(claimed)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.deltas import Delta
 from insights.findings import Finding
+from insights.fixed_length import FixedLength
 from insights.verdicts import Judged
 from web import words
 
@@ -26,9 +27,24 @@ MEASURES = {
 }
 EVIDENCE = {
     "randomised": "Randomised: who got which variant was decided by chance",
+    "ramp": (
+        "Randomised at every moment of a ramp: chance decided who got which variant, and requests"
+        " of the same minutes are compared"
+    ),
     "concurrent": "Concurrent: both ran at the same time, but not split by chance",
     "before_after": "Before and after: there was nothing else to compare with at the same time",
 }
+
+
+def fixed_length(length: FixedLength) -> str:
+    """That looks share one chance of error until a known end."""
+    end = f"{length.end:%H:%M} UTC"
+    if length.over:
+        return f"its length was known in advance (until {end}), and the last look has been taken"
+    return (
+        f"its length is known in advance (until {end}), so looks share one chance of error by a"
+        f" group-sequential plan; {words.plural(len(length.looks), 'look')} so far"
+    )
 
 
 def measure(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from scipy.optimize import brentq
 
+from insights import fixed_length
 from insights.cohorts import Scope
 from insights.deltas import Delta
 from insights.statistics import multiple, sequences
@@ -53,28 +54,35 @@ def judge(
     elapsed_s: float,
     withheld: str = "",
     gate: Gate | None = None,
+    length: fixed_length.FixedLength | None = None,
 ) -> list[Judged]:
     """Verdicts in the order of `deltas`.
 
+    `length` is the plan of a known length, after this look; half of the chance of error is its own.
     `withheld` says why nothing may be claimed at all (a sample-ratio mismatch); `gate` returns the
     reason why one delta may not be claimed, or "" (before and after).
     """
     weights = family_weights(deltas)
-    claims = claimed(deltas, weights)
+    rate = multiple.RATE - (fixed_length.ALPHA if length else 0.0)
+    claims = claimed(deltas, weights, rate)
+    if length:
+        claims |= fixed_length.claimed(length, deltas)
     judged = []
     for index, delta in enumerate(deltas):
-        goal = -math.log(multiple.RATE * max(weights[index], 1e-4))
+        goal = -math.log(rate * max(weights[index], 1e-4))
         judged.append(_one(delta, evidence, index in claims, goal, elapsed_s, withheld, gate))
     return judged
 
 
-def claimed(deltas: Sequence[Delta], weights: Sequence[float]) -> set[int]:
+def claimed(
+    deltas: Sequence[Delta], weights: Sequence[float], rate: float = multiple.RATE
+) -> set[int]:
     """Which deltas the family's weighted e-BH lets be called a difference."""
     family = [index for index, weight in enumerate(weights) if weight > 0]
     if not family:
         return set()
     answers, _ = multiple.rejected(
-        [deltas[index].log_e for index in family], [weights[index] for index in family]
+        [deltas[index].log_e for index in family], [weights[index] for index in family], rate
     )
     return {index for index, answer in zip(family, answers, strict=True) if answer}
 

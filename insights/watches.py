@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
+from flags.models import Plan, Step
 from insights.exposed import seen
 from insights.models import Watch
 from projects.models import Environment
@@ -31,6 +32,8 @@ MOMENT_PACE = timedelta(minutes=3)
 BUSY = timedelta(seconds=30)
 SETTLING_LOOKS = 3
 MOST_VARIANTS = 12  # of one flag that are compared: the busiest when it was first looked at
+EARLY = 0.1  # of a length, by which it must be known
+SHORTEST_LENGTH = timedelta(minutes=2)
 SETTLING_PACE = timedelta(seconds=45)
 
 
@@ -60,6 +63,7 @@ def _for_change(environment: Environment, change: Change) -> None:
         )
         earlier.update(ended_at=change.time)
         fields |= {"subject": Watch.Subject.FLAG, "flag": change.flag}
+        fields["planned_end"] = next_step(environment, change.flag, change.time)
     elif change.kind == Change.Kind.DEPLOY:
         fields |= {
             "subject": Watch.Subject.BUILD,
@@ -71,6 +75,31 @@ def _for_change(environment: Environment, change: Change) -> None:
         fields |= {"subject": Watch.Subject.MOMENT, "service": change.service}
         fields["candidate"] = str(change.id)  # two markers may share their second
     _make(environment, fields, change.time + FIRST_LOOK)
+
+
+def next_step(environment: Environment, flag: str, after: datetime) -> datetime | None:
+    """When a plan is to change this flag next: how long what holds now will hold is known."""
+    coming = Step.objects.filter(
+        plan__launch__environment=environment,
+        plan__flag__key=flag,
+        plan__status__in=Plan.OPEN,
+        done=False,
+        at__gt=after,
+    )
+    return coming.order_by("at").values_list("at", flat=True).first()
+
+
+def know_end(watches: Iterable[Watch], end: datetime, now: datetime) -> None:
+    """Somebody will decide at `end`: looks aim at it.
+
+    Only where hardly anything has been seen, and no end is known yet: an end that is chosen by
+    what was seen is none.
+    """
+    for watch in watches:
+        early = now - watch.started_at <= EARLY * (end - watch.started_at)
+        long_enough = end - now >= SHORTEST_LENGTH
+        if early and long_enough and watch.verdict == Watch.Verdict.UNKNOWN:
+            Watch.objects.filter(id=watch.id, planned_end=None).update(planned_end=end)
 
 
 def _build_before(change: Change) -> str:
@@ -168,6 +197,7 @@ def watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:
                 "baseline": watch.baseline,
                 "candidate": variant,
                 "started_at": watch.started_at,
+                "planned_end": watch.planned_end,
             },
             now,
         )
@@ -192,4 +222,6 @@ def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
         return None if settled else now + SETTLING_PACE
     if by_moment and age > MOMENT_PACE:
         return now + MOMENT_PACE
-    return now + min(max(age / 30, timedelta(seconds=10)), SLOWEST)
+    soon = now + min(max(age / 30, timedelta(seconds=10)), SLOWEST)
+    end = watch.planned_end
+    return min(soon, end) if end and now < end else soon

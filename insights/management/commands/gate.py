@@ -4,10 +4,12 @@ import re
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from insights.gates import MARGIN, Gate, NothingToGate, gate
 from projects.models import Environment
@@ -49,9 +51,11 @@ class Command(BaseCommand):
         if place is None:
             self.stderr.write(f"There is no environment {given['project']}/{given['environment']}.")
             sys.exit(COULD_NOT_ASK)
-        deadline = time.monotonic() + seconds(given["wait"])
+        wait_s = seconds(given["wait"])
+        deadline = time.monotonic() + wait_s
+        decide_by = timezone.now() + timedelta(seconds=wait_s) if wait_s else None
         while True:
-            found = self._asked(place, given)
+            found = self._asked(place, given, decide_by)
             wait = deadline - time.monotonic()
             if (found is not None and found.outcome != "unknown") or wait <= 0:
                 break
@@ -64,7 +68,9 @@ class Command(BaseCommand):
         self.stdout.write(found.as_json(base)["url"])
         sys.exit(EXIT_CODES[found.outcome])
 
-    def _asked(self, place: Environment, given: dict[str, Any]) -> Gate | None:
+    def _asked(
+        self, place: Environment, given: dict[str, Any], decide_by: datetime | None
+    ) -> Gate | None:
         try:
             return gate(
                 place,
@@ -73,6 +79,7 @@ class Command(BaseCommand):
                 service=given["service"],
                 candidate=given["candidate"],
                 margin=given["margin"] / 100,
+                decide_by=decide_by,
             )
         except NothingToGate as reason:
             self._why = str(reason)

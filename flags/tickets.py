@@ -10,11 +10,13 @@ from typing import Any
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest
 
+from projects.access import Access
 from projects.keys import KeyHolder
-from projects.models import Key
+from projects.models import Key, Membership
 from web.streams import origin
 
 SALT = "flipscope.flags.stream"
+PAGES = "flipscope.flags.pages"
 QUIET_S = 120
 
 
@@ -25,8 +27,25 @@ def event_stream(request: HttpRequest, holder: KeyHolder) -> dict[str, Any]:
     return {"type": "sse", "url": address, "inactivityDelaySec": QUIET_S}
 
 
+def page_stream(request: HttpRequest, access: Access) -> str:
+    """Where a member's page hears that something changed; good while they are a member."""
+    ticket = Signer(salt=PAGES).sign_object([access.environment.pk, access.user.pk])
+    return f"{origin(request)}/flags/stream?ticket={ticket}"
+
+
+def _opened_by_a_page(ticket: str) -> int | None:
+    try:
+        environment_id, user_id = Signer(salt=PAGES).unsign_object(ticket)
+    except (BadSignature, ValueError, TypeError):
+        return None
+    member = Membership.objects.filter(user=user_id, project__environments=environment_id)
+    return int(environment_id) if member.exists() else None
+
+
 def opened(ticket: str) -> int | None:
     """The environment whose notices this ticket opens now, if any."""
+    if (environment_id := _opened_by_a_page(ticket)) is not None:
+        return environment_id
     try:
         environment_id, key_id = Signer(salt=SALT).unsign_object(ticket)
     except (BadSignature, ValueError, TypeError):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from flags.acts import applied
 from flags.courses import Course
@@ -20,6 +21,18 @@ def to_come(flags: Iterable[Flag]) -> dict[int, list[Step]]:
     for step in steps.select_related("plan"):
         found.setdefault(step.plan.flag_id, []).append(step)
     return found
+
+
+def serving(flag: Flag, now: datetime) -> Definition:
+    """What users get at this second: a step whose time has come counts before it is recorded."""
+    due = [step for step in to_come([flag]).get(flag.pk, []) if step.at <= now]
+    current = flag.definition()
+    for step in due:
+        try:
+            [(_, current)] = after_each(current, [step])
+        except DefinitionError:
+            continue
+    return current
 
 
 def after_each(now: Definition, steps: Sequence[Step]) -> list[tuple[Step, Definition]]:

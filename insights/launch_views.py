@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from flags import launching
+from flags.listening import listening
 from insights import launches
 from projects.access import Access, environment_for
 from projects.models import Environment, Membership
@@ -73,7 +74,7 @@ def show_launch(
     launch = launching.find(access.environment, launch_id)
     if launch is None:
         raise Http404(f"There is no launch {launch_id} in {environment}.")
-    context = _context(access)
+    context = _context(access, listening=listening(request, access))
     context["page"] = launches.launch_page(launch, timezone.now(), base=context["base"])
     context["may_approve"] = context["may_edit"] and access.actor != launch.actor
     return page(request, "insights/launch.html", context, fragment="insights/_launch.html")

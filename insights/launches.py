@@ -13,7 +13,8 @@ from flags.plan_words import Line as StepLine
 from flags.plan_words import lines as step_lines
 from flags.plan_words import percent_now, summary
 from flags.plans import warnings
-from flags.words import state_in_words
+from flags.upcoming import serving
+from flags.words import state, state_in_words
 from flags.wrong import DefinitionError
 from insights import charts
 from insights.change_page import ROWS_SHOWN, ordered
@@ -149,6 +150,11 @@ class LaunchPage:
     can: frozenset[str]
     store_away: bool
 
+    @property
+    def stage(self) -> str:
+        """What the buttons depend on: a form half filled in stays while this stays."""
+        return "-".join([self.status.replace(" ", "-"), *sorted(self.can)]).lower()
+
 
 def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
     """One launch; while the event store is away, without what it would tell."""
@@ -253,7 +259,7 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
         reach=reach,
         steps=step_lines(plan),
         warnings=warnings(plan, now),
-        now=state_in_words(plan.flag),
+        now=_serves(plan, now),
         percent=percent_now(plan, now) if plan.status in ("running", "paused") else None,
         spread=found,
         late_s=late_s,
@@ -265,6 +271,13 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
         ),
         chart=chart,
     )
+
+
+def _serves(plan: Plan, now: datetime) -> str:
+    try:
+        return state(serving(plan.flag, now))
+    except DefinitionError:
+        return state_in_words(plan.flag)
 
 
 def _chart(plan: Plan, now: datetime, *, base: str, baseline: str) -> list[Chart]:

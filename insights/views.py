@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from events.refusals import overview as data_overview
+from flags.listening import listening
 from insights import requests_page
 from insights.change_page import change_page
 from insights.changes import told
@@ -76,6 +77,7 @@ def show_flags(request: HttpRequest, project: str, environment: str) -> HttpResp
 def show_flag(request: HttpRequest, project: str, environment: str, key: str) -> HttpResponse:
     access = environment_for(request, project, environment)
     context = _context(access, "flags", may_edit=access.can("editor"))
+    context["listening"] = listening(request, access)
     context["page"] = flag_page(access.environment, key, timezone.now(), base=context["base"])
     if context["page"] is None:
         raise Http404(f"There is no flag {key} in {environment}.")

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -13,6 +14,12 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 # What Plotly sets on its own elements and the policy blocks without any visible effect.
 HARMLESS = ("style-src-attr", "Applying inline style violates")
 Open = Callable[..., Page]
+STREAM = "**/flags/stream?*"
+SILENT: dict[str, Any] = {
+    "status": 200,
+    "headers": {"access-control-allow-origin": "*", "content-type": "text/event-stream"},
+    "body": "retry: 60000\n\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +57,8 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
             color_scheme="dark" if theme == "dark" else "light",
         )
         contexts.append(context)
+        # The process that streams is no part of a live server: a stream that says nothing.
+        context.route(STREAM, lambda route: route.fulfill(**SILENT))
         page = context.new_page()
         page.on("console", lambda message: _note(message, complaints))
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
+from flags import editing
+from tests.browser.conftest import SILENT, STREAM, Open
 from tests.conftest import PASSWORD
 from tests.insights.conftest import Shop, shop
 
@@ -150,3 +151,29 @@ def _create_flag(shop: Shop) -> None:
 def _poll(page: Page, fragment: str) -> None:
     """Asks at once what htmx would ask for within 15 seconds."""
     page.evaluate(f"htmx.trigger('{fragment}', 'live')")
+
+
+def test_a_flip_by_somebody_else_shows_within_a_second(
+    live_server: Any, shop: Shop, open_page: Open, complaints: list[str]
+) -> None:
+    _create_flag(shop)
+    page = open_page(live_server.url, "editor@acme.example", PASSWORD)
+    said: list[str] = []
+
+    def stream(route: Any) -> None:
+        notice = said.pop() if said else ""
+        route.fulfill(**SILENT | {"body": f"retry: 50\n\n{notice}"})
+
+    page.route(STREAM, stream)
+    page.goto("/acme/production/flags/USE_CACHING")
+    page.get_by_label("Reason").fill("half a sentence")
+    with page.expect_response(lambda answer: "flags/USE_CACHING" in answer.url, timeout=3000):
+        said.append('data: {"type": "refetchEvaluation", "etag": "\\"g0\\""}\n\n')
+    expect(page.get_by_label("Reason")).to_have_value("half a sentence")  # nothing was flipped
+    editing.change(
+        shop.environment, "USE_CACHING", {"enabled": False}, actor="API key “ci”", reason="night"
+    )
+    said.append('data: {"type": "refetchEvaluation", "etag": "\\"g9\\""}\n\n')
+    expect(page.get_by_role("button", name="Turn on")).to_be_visible(timeout=2000)
+    expect(page.locator("#_flag")).to_contain_text("API key “ci”")
+    assert complaints == []

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import orjson
 import pytest
+from django.test import RequestFactory
 from django.utils import timezone
 from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2, sync_pb2_grpc
 
@@ -18,7 +19,10 @@ from flags.hub import Hub, last_second, next_second
 from flags.models import Flag
 from flags.plans import Asked
 from flags.stream import Stream
-from projects.models import Environment, Key
+from flags.tickets import opened, page_stream
+from projects.access import Access
+from projects.models import Environment, Key, Membership, Role
+from tests.conftest import Cast
 from tests.flags.conftest import ACTOR, Asker, MakeFlag
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,6 +121,26 @@ def test_a_browser_is_told_of_an_edit(
             assert found.json()["flags"][0]["value"] is True
 
     within(follow())
+
+
+def test_a_members_page_listens_too_and_nobody_else(
+    cast: Cast, make_flag: MakeFlag, rf: RequestFactory
+) -> None:
+    make_flag()
+    access = Access(cast.viewer, cast.project, Role.VIEWER, cast.production)
+    address = page_stream(rf.get("/"), access)
+    ticket = address.partition("?ticket=")[2]
+    assert opened(ticket) == cast.production.pk
+    assert opened(f"{ticket}x") is None
+
+    async def follow() -> None:
+        async with listening(ticket) as listener:
+            _, data = await listener.event()
+            assert data["type"] == "refetchEvaluation"
+
+    within(follow())
+    Membership.objects.filter(user=cast.viewer).delete()
+    assert opened(ticket) is None
 
 
 def test_a_planned_second_is_told_at_its_second_without_worker_or_valkey(

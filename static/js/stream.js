@@ -1,0 +1,31 @@
+// Pages that hear of a flip within the second (data-stream: the address of the event stream;
+// data-generation: what the page was made from). Each notice asks for the live fragment anew.
+(() => {
+  const TOGETHER_MS = 80; // several notices in a row are one question
+  let source;
+  let asking;
+
+  function ask(fragment) {
+    clearTimeout(asking);
+    asking = setTimeout(() => window.htmx?.trigger(fragment(), "live"), TOGETHER_MS);
+  }
+
+  function listen() {
+    const fragment = () => document.querySelector("[data-live]");
+    const page = document.querySelector("[data-stream]");
+    if (!page || !window.EventSource) return;
+    let first = true;
+    source = new EventSource(page.dataset.stream);
+    source.addEventListener("message", (event) => {
+      let told = {};
+      try { told = JSON.parse(event.data); } catch { /* a notice all the same */ }
+      const known = first && told.etag === `"${page.dataset.generation}"`;
+      first = false;
+      if (!known && fragment()) ask(fragment);
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", listen);
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+})();

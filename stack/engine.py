@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from stack.gathering import Gathering
-from stack.lanes import Answer, Busy, EngineError, Lanes
+from stack.lanes import Answer, Busy, EngineError, Lanes, memory
 from stack.statements import BadRequest, Request, understood, unpacked
 
 MOST_BODY = 256 * 1024**2
@@ -32,6 +32,7 @@ MOST_CONNECTIONS = 256
 IDLE_S = 120
 WATCH_S = 0.25
 STOP_S = 5.0
+LEAST_MEMORY = 256 * 1024**2
 # The statuses ClickHouse itself gives; every other error of the engine is a 500.
 STATUS = {
     60: 404,
@@ -254,6 +255,15 @@ def _size(text: str, base: int) -> int:
     return size
 
 
+def _most_bytes(text: str) -> int:
+    """The engine's memory: as set, else six tenths of what there is."""
+    if not text:
+        return memory() * 6 // 10
+    if not text.isdigit() or int(text) < LEAST_MEMORY:
+        raise SystemExit(f"EVENTS_ENGINE_BYTES={text}: must be {LEAST_MEMORY} or more.")
+    return int(text)
+
+
 def main() -> None:
     """Open the folder, answer until SIGTERM or SIGINT, close the folder."""
     parser = argparse.ArgumentParser(description="The embedded event store.")
@@ -264,7 +274,7 @@ def main() -> None:
     if not secret:
         raise SystemExit("FLIPSCOPE_ENGINE_SECRET is not set")
     arguments.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lanes = Lanes(str(arguments.data))
+    lanes = Lanes(str(arguments.data), _most_bytes(os.environ.get("EVENTS_ENGINE_BYTES", "")))
     door = Door(arguments.port, lanes, secret)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

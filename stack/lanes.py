@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import chdb
@@ -20,12 +21,22 @@ SLOW_LANES = 5
 QUICK_LANES = 3
 MOST_WAITING = 128
 WAIT_S = 30.0
+OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+
+
+def memory() -> int:
+    """The bytes of this machine, or of this container where that is less."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        there = min(there, int(OF_CONTAINER.read_text()))
+    return there
+
+
 # A statement that says nothing of its own is still bounded.
-_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 DEFAULTS = {
     "max_execution_time": "60",
     "max_result_bytes": str(1024**3),
-    "max_memory_usage": str(_MEMORY // 2),
+    "max_memory_usage": str(memory() // 2),
 }
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CODE = re.compile(r"Code: (\d+)")
@@ -124,10 +135,13 @@ class Lane:
 
 
 class Lanes:
-    """All lanes of one folder, in two pools, and one more for killing."""
+    """All lanes of one folder, in two pools, and one more for killing.
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    `most_bytes` holds for all that the engine keeps in memory; a statement beyond it ends.
+    """
+
+    def __init__(self, folder: str, most_bytes: int) -> None:
+        folder = f"{folder}?max_server_memory_usage={most_bytes}"
         self._pools: dict[bool, queue.Queue[Lane]] = {True: queue.Queue(), False: queue.Queue()}
         for quick, count in ((True, QUICK_LANES), (False, SLOW_LANES)):
             for _ in range(count):

@@ -1,10 +1,14 @@
 """The embedded engine's door, spoken to as everything else does: through clickhouse-connect."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -12,6 +16,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from django.conf import settings
+
+from stack.engine import _most_bytes
+from tests.stack.processes import ROOT, free_port
 
 pytestmark = pytest.mark.stack
 
@@ -179,3 +186,40 @@ def test_a_body_too_large_is_refused_before_it_is_read() -> None:
             f"Content-Length: {10**12}\r\n\r\n".encode()
         )
         assert b" 413 " in client.recv(200)
+
+
+def test_all_memory_of_the_engine_is_bounded_and_what_needs_more_ends(tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stack.engine", "--data", str(tmp_path / "e"), "--port", str(port)],
+        cwd=ROOT,
+        env=os.environ
+        | {"FLIPSCOPE_ENGINE_SECRET": "s", "EVENTS_ENGINE_BYTES": str(600 * 1024**2)},
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                small = clickhouse_connect.get_client(
+                    dsn=f"http://x:s@127.0.0.1:{port}/default", autogenerate_session_id=False
+                )
+                break
+            except ClickHouseError:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        with pytest.raises(DatabaseError, match="memory limit exceeded"):
+            small.query(
+                "SELECT count() FROM (SELECT number, sum(1) FROM numbers(30000000) GROUP BY number)"
+                " SETTINGS max_bytes_ratio_before_external_group_by = 0"
+            )
+        assert small.query("SELECT 1").result_rows == [(1,)]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("text", ["1", "much", "-5"])
+def test_a_bound_that_is_none_stops_the_start(text: str) -> None:
+    with pytest.raises(SystemExit, match="EVENTS_ENGINE_BYTES"):
+        _most_bytes(text)
+    assert _most_bytes("") > 0

@@ -1,20 +1,20 @@
 """Pages about what happened. Each: authorise → parse → one call → page."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from events.refusals import overview as data_overview
 from flags.listening import listening
-from insights import requests_page
 from insights.change_page import change_page
 from insights.changes import told
 from insights.data_page import fields_of
+from insights.explore.links import requests_address
 from insights.flag_pages import flag_page, flag_rows
 from insights.overview import overview
 from insights.tallies import counted, tally
@@ -138,71 +138,10 @@ def _matches(one: Any, filters: dict[str, str]) -> bool:
 
 @require_GET
 def show_requests(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """The lasting address of the requests behind a number: they are shown by Explore."""
     access = environment_for(request, project, environment)
-    asked, unread = _asked(request)
-    found = requests_page.requests(access.environment.id, asked)
-    context = _context(
-        access,
-        "timeline",
-        rows=found,
-        asked=asked,
-        filters=_filters(request),
-        unread=unread,
-        older=_older(request, found),
-    )
-    return page(request, "insights/requests.html", context, fragment="insights/_requests.html")
-
-
-def _asked(request: HttpRequest) -> tuple[requests_page.Asked, list[str]]:
-    """The filters of the address; what cannot be read is named, not guessed."""
-    now, unread = timezone.now(), []
-
-    def time(name: str, otherwise: datetime) -> datetime:
-        value = request.GET.get(name, "")
-        found = parse_datetime(value.replace(" ", "+")) if value else otherwise
-        if found is None or found.tzinfo is None:
-            unread.append(name)
-            return otherwise
-        return found.astimezone(UTC)
-
-    status = request.GET.get("status", "")
-    if status and ((code := whole(status)) is None or code > 999):
-        unread.append("status")
-        status = ""
-    texts = {
-        name: request.GET.get(name, "")
-        for name in ("service", "route", "flag", "variant", "build", "user")
-    }
-    until = time("until", now)
-    return (
-        requests_page.Asked(
-            since=time("since", until - timedelta(hours=1)),
-            until=until,
-            status=int(status) if status else None,
-            error=request.GET.get("error") == "1",
-            **texts,
-        ),
-        unread,
-    )
-
-
-def _filters(request: HttpRequest) -> list[tuple[str, str, str]]:
-    """(name, value, address without it) of each filter in the address."""
-    found = []
-    for name in requests_page.FILTERS:
-        if value := request.GET.get(name, ""):
-            rest = request.GET.copy()
-            rest.pop(name)
-            found.append((name, value, f"?{rest.urlencode()}"))
-    return found
-
-
-def _older(request: HttpRequest, found: list[requests_page.Event]) -> str:
-    if len(found) < requests_page.LIMIT:
-        return ""
-    query = request.GET.copy()
-    query["until"] = found[-1].time.isoformat()
-    return f"?{query.urlencode()}"
+    address = requests_address(request.GET, access.environment.zone, timezone.now())
+    return redirect(f"/{access.project.slug}/{access.environment.slug}/explore?{address}")
 
 
 @require_GET

@@ -13,7 +13,7 @@ from insights.explore import annotations, units
 from insights.explore.meant import Meant, meant, moment
 from insights.explore.pictures import MOST_LINES, Frame, pictures
 from insights.explore.question import Question, Where
-from insights.requests_page import Event, events_from
+from insights.explore.rows import Event, events_from
 from projects.models import Environment
 from web import words
 from web.charts import Chart

@@ -16,7 +16,7 @@ from events.query.spec import MAX_LIMIT_WITHOUT_SERIES, QueryError
 from events.store.read import run
 from insights.explore.meant import meant
 from insights.explore.place import Place, place
-from insights.requests_page import events_from
+from insights.explore.rows import events_from
 from web.errors import ApiError
 
 EVENTS = 10_000

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET
 
 from events.query.flags import SEPARATOR
 from events.store.read import Statement, moment, run, utc
+from insights.explore.rows import Event, events_around
 from insights.explore.waterfall import Row, Span, Waterfall, waterfall
-from insights.requests_page import Event, events_around
 from projects.access import environment_for
 from web.pages import page
 

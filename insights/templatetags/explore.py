@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 
 from insights.explore.links import beside
+from insights.explore.rows import Event
 from insights.models import Watch
-from insights.requests_page import Event
 
 register = template.Library()
 

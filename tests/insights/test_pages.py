@@ -1,5 +1,8 @@
 """The pages of what happened: who sees them, what they say first, and what they do when empty."""
 
+from datetime import timedelta
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client
 
@@ -9,7 +12,7 @@ from tests.conftest import Cast, signed_in
 from tests.insights.conftest import Shop
 
 pytestmark = pytest.mark.django_db
-PAGES = ("", "timeline", "flags", "flags/USE_CACHING", "requests", "data")
+PAGES = ("", "timeline", "flags", "flags/USE_CACHING", "explore", "data")
 FRAGMENT = {"HX-Request": "true"}
 
 
@@ -43,7 +46,7 @@ def test_a_page_and_its_fragment_have_one_address(
         assert "<html" not in body(viewer_page, address, **FRAGMENT)
 
 
-@pytest.mark.parametrize("page", ["", "timeline", "flags", "requests", "data"])
+@pytest.mark.parametrize("page", ["", "timeline", "flags", "explore?view=events&inline=1", "data"])
 def test_an_environment_without_events_says_what_to_do(
     event_store: None, viewer_page: Client, page: str
 ) -> None:
@@ -108,21 +111,45 @@ def test_a_change_of_another_project_is_404(
     assert outsider_page.get(f"/other/production/changes/{change.id}").status_code == 200
 
 
+def requests_shown(client: Client, query: str) -> str:
+    """Where the lasting address of requests leads, with the answer in it."""
+    response = client.get(f"/acme/production/requests?{query}")
+    assert response.status_code == 302
+    assert response["Location"].startswith("/acme/production/explore?")
+    return body(client, f"{response['Location']}&inline=1")
+
+
 def test_requests_lead_from_a_filter_to_a_trace(shop: Shop, viewer_page: Client) -> None:
-    address = "/acme/production/requests?flag=USE_CACHING&variant=on&status=402&route=/export"
-    text = body(viewer_page, address)
+    query = "flag=USE_CACHING&variant=on&status=402&route=/export"
+    text = requests_shown(viewer_page, query)
     assert "402" in text
     link = text.partition("/acme/production/traces/")[2].partition('"')[0].replace("&amp;", "&")
     assert "GET /export" in body(viewer_page, f"/acme/production/traces/{link}")
+    since = (shop.now - timedelta(minutes=30)).isoformat()
+    between = urlencode({"since": since, "until": shop.now.isoformat()})
+    assert "traces/" in requests_shown(viewer_page, f"{query}&{between}")
+    assert "No event matches" in requests_shown(viewer_page, "user=nobody&error=1&build=never")
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["status=abc", "since=yesterday", "until=2026-01-01T00:00:00", "status=99999", "status=²"],
+    ("query", "said"),
+    [
+        ("status=abc", "A number is wanted, not &#x27;abc&#x27;"),
+        ("since=yesterday", "Write a time such as"),
+        ("until=noon", "Write a time such as"),
+        ("status=%C2%B2", "A number is wanted"),
+        ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "must begin before it ends"),
+        ("flag=never", "No event matches"),
+    ],
 )
-def test_a_filter_that_cannot_be_read_is_named(shop: Shop, viewer_page: Client, query: str) -> None:
-    text = body(viewer_page, f"/acme/production/requests?{query}")
-    assert query.partition("=")[0] in text
+def test_a_filter_that_cannot_be_read_is_said(
+    shop: Shop, viewer_page: Client, query: str, said: str
+) -> None:
+    assert said in requests_shown(viewer_page, query)
+
+
+def test_requests_of_another_project_are_404(shop: Shop, outsider_page: Client) -> None:
+    assert outsider_page.get("/acme/production/requests?status=402").status_code == 404
 
 
 @pytest.mark.parametrize(

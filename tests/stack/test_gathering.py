@@ -20,7 +20,7 @@ class Counting(Lanes):
     """Lanes that remember the inserts, and take a moment over each."""
 
     def __init__(self, folder: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, 2 * 1024**3)
         self.inserts: list[bytes] = []
         self.rest_s = 0.05
         self.fail = False

@@ -1,32 +1,11 @@
-"""The raw events behind a number: the newest requests of a cohort, and one whole trace."""
+"""Events as people read them: with all they hold and the flags that their traces saw."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from events.query.flags import variant_of_trace
 from events.query.rows import EVENT
 from events.store.read import Statement, moment, run, utc
-from insights.entries import entries
-
-LIMIT = 100
-FILTERS = ("service", "route", "flag", "variant", "build", "status", "error", "user")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which requests: blanks ask for all. `before` pages on from a time."""
-
-    since: datetime
-    until: datetime
-    service: str = ""
-    route: str = ""
-    flag: str = ""
-    variant: str = ""
-    build: str = ""
-    status: int | None = None
-    error: bool = False
-    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +32,6 @@ class Event:
     flags: list[tuple[str, str]]
 
 
-def requests(environment_id: int, asked: Asked) -> list[Event]:
-    """The newest entry events first, LIMIT at most. Raises StoreUnavailable, QueryTooLarge."""
-    where, parameters = entries(environment_id, asked.since, asked.until)
-    parameters["limit"] = LIMIT
-    for name, column in (
-        ("service", "service"),
-        ("route", "route"),
-        ("build", "build_id"),
-        ("user", "user_id"),
-    ):
-        if value := getattr(asked, name):
-            where.append(f"{column} = {{{name}:String}}")
-            parameters[name] = value
-    if asked.status is not None:
-        where.append("status_code = {status:UInt16}")
-        parameters["status"] = asked.status
-    if asked.error:
-        where.append("error")
-    if asked.flag:
-        only = "variant = {variant:String}" if asked.variant else "1"
-        where.append(f"trace IN (SELECT trace FROM {variant_of_trace()} WHERE {only})")  # noqa: S608
-        parameters |= {"flag": asked.flag, "variant": asked.variant}
-    return _events(environment_id, " AND ".join(where), parameters, "time DESC")
-
-
 def events_around(
     environment_id: int, trace_id: int, around: datetime, *, span: int = 0
 ) -> list[Event]:
@@ -95,17 +49,8 @@ def events_around(
         " AND time >= {around:DateTime64(6, 'UTC')} - INTERVAL 1 HOUR"
         " AND time <= {around:DateTime64(6, 'UTC')} + INTERVAL 1 HOUR"
     )
-    return _events(environment_id, where, parameters, "time")
-
-
-def _events(environment_id: int, where: str, parameters: dict[str, Any], order: str) -> list[Event]:
-    rows = run(
-        Statement(
-            f"""SELECT {EVENT} FROM events WHERE {where} ORDER BY {order} LIMIT {{limit:UInt32}}""",  # noqa: S608
-            parameters,
-        )
-    ).rows
-    return events_from(environment_id, rows)
+    sql = f"SELECT {EVENT} FROM events WHERE {where} ORDER BY time LIMIT {{limit:UInt32}}"  # noqa: S608
+    return events_from(environment_id, run(Statement(sql, parameters)).rows)
 
 
 def events_from(environment_id: int, rows: list[dict[str, Any]]) -> list[Event]:

@@ -84,7 +84,7 @@ def measure(asked: Asked, options: argparse.Namespace) -> None:
     page_ratios: list[float] = []
     firsts: list[float] = []
     everything: list[float] = []
-    for name in questions(0, 0, options.attributes):
+    for name in options.only or questions(0, 0, options.attributes):
         took: dict[str, list[float]] = {}
         for round_ in range(options.rounds):
             ways = ["bare", "api", "bare_page", "page"]
@@ -244,6 +244,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     options.add_argument("--ingest", type=int, help="ask again while so many a second arrive")
     options.add_argument("--browser", action="store_true", help="measure the first paint too")
+    options.add_argument("--only", nargs="*", metavar="QUESTION", help="of the ten")
     options.add_argument("--fill-only", action="store_true", help="ask another time")
     given = options.parse_args()
     os.environ["FLIPSCOPE_DATA"] = str(given.data)
@@ -291,8 +292,9 @@ def main() -> None:
         measure_api(asked, given)
         stop.set()
         print(f"{sent() / (time.monotonic() - began):,.0f} events a second came in meanwhile")
-    too_large(asked)
-    print(engine_memory(given.data))
+    if not given.only:
+        too_large(asked)
+        print(engine_memory(given.data))
 
 
 if __name__ == "__main__":

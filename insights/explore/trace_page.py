@@ -14,9 +14,10 @@ from django.views.decorators.http import require_GET
 from events.query.flags import SEPARATOR
 from events.store.read import Statement, moment, run, utc
 from insights.explore.rows import Event, events_around
-from insights.explore.waterfall import Row, Span, Waterfall, waterfall
+from insights.explore.waterfall import MOST_ROWS, Row, Span, Waterfall, waterfall
 from projects.access import environment_for
 from web.pages import page
+from web.request import whole
 
 MOST_SPANS = 20_000
 AROUND = timedelta(hours=1)
@@ -44,6 +45,7 @@ class Shown:
     indent: int
     address: str
     open_address: str
+    below_address: str
     current: bool
 
 
@@ -57,7 +59,10 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
         raise Http404("No event of this trace is stored.")
     opened = request.GET.getlist("open")[:50]
     fold = request.GET.get("fold", "") != "no"
-    fall = waterfall(spans, opened, fold=fold)
+    root, skip = request.GET.get("root", "")[:16], whole(request.GET.get("skip", "")) or 0
+    fall = waterfall(spans, opened, fold=fold, root=root, skip=skip)
+    if not fall.rows:
+        raise Http404("This trace has fewer rows.")
     wanted = request.GET.get("span", "") or fall.rows[0].span.id
     event = next(
         iter(
@@ -67,7 +72,9 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
         ),
         None,
     )
-    here = {"at": request.GET.get("at", ""), "fold": "" if fold else "no"}
+    here = {"at": request.GET.get("at", ""), "fold": "" if fold else "no", "root": root}
+    pairs = [(name, value) for name, value in here.items() if value]
+    pairs += [("open", key) for key in opened]
     context = {
         "access": access,
         "section": "explore",
@@ -75,7 +82,11 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
         "zone": access.environment.zone,
         "trace": trace_id.lower().rjust(LONGEST_ID, "0"),
         "fall": fall,
-        "rows": [_shown(row, here, opened, wanted) for row in fall.rows],
+        "rows": [_shown(row, pairs, wanted) for row in fall.rows],
+        "root": fall.rows[0].span if root and fall.rows[0].span.id == root else None,
+        "whole": urlencode({"at": here["at"]}),
+        "next": urlencode([*pairs, ("skip", skip + MOST_ROWS)]),
+        "all_spans": len(spans),
         "idle": [(round(1000 * a, 1), round(1000 * b, 1)) for a, b in fall.idle],
         "more": more,
         "fold": fold,
@@ -186,9 +197,7 @@ def _span_events(event: Event | None) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _shown(row: Row, here: dict[str, str], opened: list[str], wanted: str) -> Shown:
-    pairs = [(name, value) for name, value in here.items() if value]
-    pairs += [("open", key) for key in opened]
+def _shown(row: Row, pairs: list[tuple[str, str]], wanted: str) -> Shown:
     width = max(1000 * row.width, 2)
     return Shown(
         row=row,
@@ -201,6 +210,9 @@ def _shown(row: Row, here: dict[str, str], opened: list[str], wanted: str) -> Sh
         address=urlencode([*pairs, ("span", row.span.id)]),
         open_address=urlencode([*pairs, ("open", row.key)]) if row.key else "",
         current=row.span.id == wanted and row.alike == 1,
+        below_address=urlencode(
+            [*(pair for pair in pairs if pair[0] != "root"), ("root", row.span.id)]
+        ),
     )
 
 

@@ -4,8 +4,9 @@ A row's bar has the span's own time drawn strong and what its children took draw
 gaps, where nothing but the span itself ran, can be seen. Times are shares of the whole trace.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 FOLD_FROM = 5  # alike siblings without an error of their own
@@ -50,6 +51,8 @@ class Row:
     errors: int = 0
     key: str = ""  # names the fold, for opening it
     lost: bool = False  # its parent is not stored
+    below: int = 0  # spans under it that are folded away, as there are too many rows
+    below_errors: int = 0
     late: bool = False  # it began before its parent, or ended after it: clocks, or work left behind
 
 
@@ -61,12 +64,24 @@ class Waterfall:
     spans: int
     services: tuple[str, ...]
     errors: int
-    left_out: int  # rows beyond MOST_ROWS
+    left_out: int  # rows beyond those that are shown
     idle: tuple[tuple[float, float], ...]  # (start, width): no span was under way
 
 
-def waterfall(spans: Sequence[Span], opened: Iterable[str] = (), *, fold: bool = True) -> Waterfall:
-    """`opened` are keys of folds that are shown span by span."""
+def waterfall(
+    spans: Sequence[Span],
+    opened: Iterable[str] = (),
+    *,
+    fold: bool = True,
+    root: str = "",
+    skip: int = 0,
+) -> Waterfall:
+    """`opened` are keys of folds that are shown span by span.
+
+    `root` is the span that is looked at with all that is under it; of too many rows the deepest
+    are folded into those above them, and where that is not enough, `skip` leads on.
+    """
+    spans = _under(spans, root) if root else spans
     begin = min(span.time for span in spans)
     end = max(span.end for span in spans)
     total = max((end - begin).total_seconds(), 1e-6)
@@ -120,16 +135,53 @@ def waterfall(spans: Sequence[Span], opened: Iterable[str] = (), *, fold: bool =
             (part, depth + 1, part_key)
             for part, part_key in reversed(_folds(span.id, inner, open_keys, fold=fold))
         ]
+    shown = _shallow(rows)
     return Waterfall(
-        rows=tuple(rows[:MOST_ROWS]),
+        rows=tuple(shown[skip : skip + MOST_ROWS]),
         begin=begin,
         total_ms=total * 1000,
         spans=len(spans),
         services=tuple(dict.fromkeys(span.service for span in spans)),
         errors=sum(span.error for span in spans),
-        left_out=max(0, len(rows) - MOST_ROWS),
+        left_out=max(0, len(shown) - skip - MOST_ROWS),
         idle=tuple((share(a), share(b) - share(a)) for a, b in _gaps(spans, begin, end, total)),
     )
+
+
+def _under(spans: Sequence[Span], root: str) -> Sequence[Span]:
+    """A span and all under it; every span where there is no such one."""
+    children: dict[str, list[Span]] = {}
+    for span in spans:
+        children.setdefault(span.parent, []).append(span)
+    wanted = _below([span for span in spans if span.id == root], children)
+    return [span for span in spans if span.id in wanted] or spans
+
+
+def _shallow(rows: Sequence[Row]) -> list[Row]:
+    """No more than MOST_ROWS where that can be had by folding the deepest levels away."""
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    levels = Counter(row.depth for row in rows)
+    deepest, count = -1, 0
+    for depth in sorted(levels):
+        count += levels[depth]
+        if count > MOST_ROWS:
+            break
+        deepest = depth
+    deepest = max(deepest, 1)  # so that each step down leads further
+    shown: list[Row] = []
+    hidden: list[tuple[int, int]] = []
+    for row in rows:
+        if row.depth <= deepest:
+            shown.append(row)
+            hidden.append((0, 0))
+        else:  # rows are in the order of the tree: the last one shown is above it
+            spans, errors = hidden[-1]
+            hidden[-1] = (spans + row.alike, errors + row.errors)
+    return [
+        replace(row, below=spans, below_errors=errors) if spans else row
+        for row, (spans, errors) in zip(shown, hidden, strict=True)
+    ]
 
 
 def _folds(

@@ -1,6 +1,7 @@
 """Waterfalls: trees from whatever arrived, own time, folds, gaps; and the page of a trace."""
 
 import json
+import random
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -68,15 +69,11 @@ def test_alike_siblings_fold_and_open_while_errors_stay_apart() -> None:
     assert FOLD_FROM <= 20
 
 
-def test_thousands_of_spans_and_very_deep_traces_are_bounded() -> None:
-    wide = [span("root", "", 0, 10)] + [
-        span(f"s{n}", "root", n / 1000, 1, what=f"w{n}") for n in range(5000)
-    ]
-    fall = waterfall(wide)
-    assert len(fall.rows) == MOST_ROWS
-    assert fall.left_out == 5001 - MOST_ROWS
+def test_very_deep_traces_are_bounded() -> None:
     deep = [span(str(n), str(n - 1) if n else "", n, 1) for n in range(3000)]
-    assert waterfall(deep).spans == 3000
+    fall = waterfall(deep)
+    assert fall.spans == 3000
+    assert sum(1 + row.below for row in fall.rows) == 3000
 
 
 def test_time_in_which_nothing_ran_is_a_gap_and_children_beyond_parents_are_told() -> None:
@@ -147,3 +144,71 @@ def test_a_span_says_which_flags_it_asked_for() -> None:
     add_span(wire, Source("shop", "b1", "", "", Attributes()), into)
     assert json.loads(into.events[0].lists["span.flags"]) == ["USE_CACHING=on"]
     assert len(into.exposures) == 2
+
+
+def tree(n: int, seed: int = 1) -> list[Span]:
+    """A trace of many unlike spans, some of them failed."""
+    chance = random.Random(seed)
+    made = [span("0", "", 0, 10_000)]
+    for number in range(1, n):
+        above = made[chance.randrange(max(0, number - 300), number)]
+        start = (
+            above.time - BEGIN
+        ).total_seconds() * 1000 + above.duration_ms * chance.random() / 2
+        failed = chance.random() < 0.01
+        made.append(span(str(number), above.id, start, above.duration_ms / 3, error=failed))
+    return made
+
+
+def test_of_too_many_rows_the_deepest_are_folded_and_can_be_reached() -> None:
+    spans = tree(5000)
+    fall = waterfall(spans)
+    assert len(fall.rows) <= MOST_ROWS
+    assert fall.left_out == 0
+    assert sum(row.alike + row.below for row in fall.rows) == 5000
+    errors = sum(row.errors + row.below_errors for row in fall.rows)
+    assert errors == sum(one.error for one in spans)
+    seen = set()
+    roots = [""]
+    while roots:  # every span has a row somewhere
+        fall = waterfall(spans, root=roots.pop())
+        seen |= {row.span.id for row in fall.rows}
+        roots += [row.span.id for row in fall.rows if row.below]
+    assert len(seen) == 5000
+
+
+def test_rows_that_no_depth_can_fold_are_paged() -> None:
+    wide = [span("root", "", 0, 10)] + [
+        span(f"s{n}", "root", n / 1000, 1, what=f"w{n}") for n in range(900)
+    ]
+    pages = [waterfall(wide, skip=skip) for skip in (0, MOST_ROWS, 2 * MOST_ROWS)]
+    assert [page.left_out for page in pages] == [901 - MOST_ROWS, 901 - 2 * MOST_ROWS, 0]
+    assert len({row.span.id for page in pages for row in page.rows}) == 901
+
+
+@pytest.mark.usefixtures("event_store")
+@pytest.mark.django_db
+def test_a_trace_of_five_thousand_spans_is_shown_quickly(
+    viewer_page: Client, environment: Environment
+) -> None:
+    trace = "ef" * 16
+    store(
+        environment,
+        [
+            {"service": "shop", "name": f"w{one.id}", "trace_id": trace, "kind": "internal",
+             "span_id": f"{int(one.id) + 1:016x}", "duration_ms": one.duration_ms,
+             "time": time.time() - 60 + (one.time - BEGIN).total_seconds(), "error": one.error,
+             **({"parent_id": f"{int(one.parent) + 1:016x}"} if one.parent else {})}
+            for one in tree(5000)
+        ],
+    )  # fmt: skip
+    began = time.process_time()
+    text = viewer_page.get(f"/acme/production/traces/{trace}").content.decode()
+    assert time.process_time() - began < 3
+    assert "5,000 spans" in text
+    (below, *_) = re.findall(r'href="\?([^"]*root=[^"]+)">\+ [\d,]+ below', text)
+    lower = viewer_page.get(f"/acme/production/traces/{trace}?{below}".replace("&amp;", "&"))
+    assert "and what is below it" in lower.content.decode()
+    for odd in ("root=zz", "skip=-1", "skip=x", "skip=²"):
+        assert viewer_page.get(f"/acme/production/traces/{trace}?{odd}").status_code == 200
+    assert viewer_page.get(f"/acme/production/traces/{trace}?skip=99999").status_code == 404

@@ -368,6 +368,23 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"start_time": 1e300}, "start_time"),
     ({"start_time": 5, "end_time": 6, "time_range": 7}, "start_time"),
     ({"end_time": 1_700_000_000, "start_time": 1_800_000_000}, "start_time"),
+    ({"end_time": INJECTION}, "end_time"),
+    ({"end_time": 1_700_000_000, "start_time": 1_700_000_000}, "start_time"),
+    ({"time_range": INJECTION}, "time_range"),
+    ({"time_range": 0}, "time_range"),
+    ({"entry_only": INJECTION}, "entry_only"),
+    ({"disable_series": INJECTION}, "disable_series"),
+    ({"orders": [{"op": INJECTION}]}, "orders.0"),
+    (
+        {"havings": [{"calculate_op": INJECTION, "op": ">", "value": 1}]},
+        "havings.0.calculate_op",
+    ),
+    (
+        {"havings": [{"calculate_op": "COUNT", "column": INJECTION, "op": ">", "value": 1}]},
+        "havings.0.calculate_op",
+    ),
+    ({"filters": [{"column": "plan", INJECTION: 1}]}, f"filters.0.{INJECTION}"),
+    ({"calculated_fields": [{"name": "d", INJECTION: 1}]}, f"calculated_fields.0.{INJECTION}"),
     ({"formulas": [1]}, "formulas"),
     ({INJECTION: 1}, INJECTION),
 ]
@@ -402,3 +419,11 @@ def test_any_text_is_only_text(environment: Environment, text: str) -> None:
     if name.isprintable():
         found = ask(environment, calculations=[{"op": "SUM", "column": f"f{name}"}])
         assert found["results"] == [{"data": {f"SUM(f{name})": 1}}]
+    found = ask(
+        environment,
+        calculated_fields=[{"name": text, "expression": "$plan"}],
+        filters=[{"column": "plan", "op": "in", "value": [text, INJECTION]}],
+        breakdowns=[text],
+    )
+    assert [row["data"][text] for row in found["results"]] == [text]
+    assert ask(environment)["results"][0]["data"]["COUNT"] == 2

@@ -71,11 +71,13 @@ def one_change(
     findings = [one for watch in watches for one in watch.result.get("findings", [])]
     deltas = [one for watch in watches for one in watch.result.get("deltas", [])]
     builds = [found for watch in watches if (found := watch.result.get("builds"))]
+    mixes = [found for watch in watches if (found := watch.result.get("mix"))]
     return {
         **change_json(told([change])[0]),
         "findings": findings,
         "deltas": deltas,
         "builds": builds,
+        "traffic_mix": mixes,
     }
 
 

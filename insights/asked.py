@@ -14,7 +14,7 @@ from insights.cohorts import Builds, Comparison, Scope, Variants
 from insights.examine import NothingToCompare, Result, examine
 from insights.exposed import baseline_of, plan_of, seen
 from insights.models import Watch
-from insights.results import delta_json, finding_json, sample_ratio_json
+from insights.results import delta_json, finding_json, mix_json, sample_ratio_json
 from projects.models import Environment
 from web.errors import ApiError
 
@@ -175,6 +175,7 @@ def _answer(result: Result, watch: Watch | None, base: str, *, anchored: bool) -
         "until": comparison.until.isoformat(),
         "evidence": result.evidence,
         "note": result.note,
+        "traffic_mix": mix_json(result),
         "anchored": anchored,
         "sample_ratio": sample_ratio_json(result),
         "health": result.health.as_json() if result.health else None,

@@ -14,6 +14,7 @@ from insights.deltas import Delta, measured
 from insights.findings import Finding, findings
 from insights.fixed_length import FixedLength
 from insights.health import Health, health
+from insights.mix import Mix, mix
 from insights.parts import part
 from insights.statistics import before_after, quantiles, sample_ratio
 from insights.totals import Totals, shared_slices
@@ -58,6 +59,7 @@ class Result:
     took_ms: float = 0.0
     health: Health | None = None
     length: FixedLength | None = None  # where its end is known, with this look
+    mix: Mix | None = None
 
     @property
     def verdict(self) -> str:
@@ -191,11 +193,15 @@ def _gate(delta: Delta, drifts: "placebos.Drifts") -> str:
             return "before and after, only more than half a point is told from drift"
         rates = (delta.baseline, delta.candidate)
         log_ratio, variance = before_after.log_ratio_of_rates(rates, delta.events, delta.error)
-        drift = drifts.errors
+        drift, usual = drifts.errors, drifts.usual_errors
     else:
         log_ratio, variance, drift = delta.d, delta.error**2, drifts.latency
-    if before_after.stands_out(log_ratio, variance, drift, drifts.count):
+        usual = drifts.usual_latency
+    beyond, variance = log_ratio - usual.log_ratio, variance + usual.variance
+    if before_after.stands_out(beyond, variance, drift, drifts.count) and beyond * log_ratio > 0:
         return ""
+    if before_after.stands_out(log_ratio, variance, drift, drifts.count):
+        return "levels usually move like this at this time of day"
     return "levels move this much by themselves at other times"
 
 
@@ -229,6 +235,7 @@ def _result(
         findings=told,
         note=note,
         curves=_curves(found, told),
+        mix=None if comparison.scope.route or found.events.shape[1] > 1 else mix(found),
         read_rows=found.read_rows,
         took_ms=found.took_ms,
     )

@@ -1,27 +1,41 @@
 """How much the environment's own levels move when nothing changed.
 
-The same before-and-after statistic at earlier, disjoint boundaries of the last day, away from
-every change, so that a verdict can be held against what happens by itself.
+The same before-and-after statistic at earlier, disjoint boundaries of the last day, and at the same
+hour of earlier days and weeks, away from every change: a verdict is held against what happens by
+itself, and against what usually happens at this time of day. Routes are compared with themselves.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
 
-from events.store.read import Statement, run
-from events.store.read import moment as as_text
 from insights.cohorts import Comparison, Moment
+from insights.levels import STEP, Slices, slices_of
 from insights.statistics import before_after
-from releases.changes import timeline
+from projects.models import Environment
+from releases.models import Change
 from web import words
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-STEP = timedelta(minutes=5)
+EARLIER_DAYS = (1, 2, 3, 4, 5, 6, 7, 14, 21, 28)
+LEAST_DAYS = 3  # of them, for what is usual to be known
 CLEAR_OF_CHANGES = timedelta(minutes=10)
 LEAST_EVENTS = 50.0
+WORTH_TELLING = 0.03
+
+Placebo = tuple[float, float]  # ln of a ratio, and its sampling variance
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a level does at this time of day by itself: the mean of ln ratios over `days` earlier
+    days, drawn towards none where they are few, and its variance."""
+
+    log_ratio: float = 0.0
+    variance: float = 0.0
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,128 +46,115 @@ class Drifts:
     errors: float
     count: int
     history: timedelta = timedelta(0)  # how much of the hour before the moment has events
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Weighted totals of five minutes: requests, latency, its square, errors."""
-
-    start: datetime
-    n: float
-    total_ms: float
-    squares: float
-    errors: float
+    usual_latency: Usual = Usual()  # frozen
+    usual_errors: Usual = Usual()  # frozen
 
 
 def said(found: Drifts) -> str:
     """What the difference was held against, in words."""
-    if not found.count:
-        return "no earlier moment could be looked at, so only a large difference counts"
-    times = words.plural(found.count, "earlier moment")
-    return f"checked against {times} when nothing changed"
+    usual = found.usual_latency
+    if not found.count and not usual.days:
+        text = "no earlier moment could be looked at, so only a large difference counts"
+    else:
+        times = words.plural(found.count, "earlier moment")
+        text = f"checked against {times} when nothing changed"
+    if usual.days:
+        text += f" and the same hour of {words.plural(usual.days, 'earlier day')}"
+        if abs(usual.log_ratio) >= WORTH_TELLING:
+            how = words.ratio_words(math.exp(usual.log_ratio))
+            text += f", when the mean is usually {how} than in the hour before: that is allowed for"
+    return f"{text}; each route is compared with itself, so a shift of traffic is not latency"
 
 
 def drifts(comparison: Comparison) -> Drifts:
-    """From the day before the comparison's moment, in the comparison's service."""
+    """From the day before the comparison's moment and the same hours of earlier days and weeks."""
     moment = comparison.cohorts
     if not isinstance(moment, Moment):
         raise TypeError("placebos belong to before and after")
-    length = min(comparison.until - moment.at, HOUR)
-    slices = _slices(comparison.environment_id, moment)
-    others = [
-        change.time
-        for change in timeline(
-            comparison.environment_id, since=moment.at - DAY - STEP, until=moment.at, limit=500
-        )
-        if not moment.service or not change.service or change.service == moment.service
-    ]
-    boundaries = quiet_boundaries(moment.at, length, others)
-    latency, errors = [], []
-    for boundary in boundaries:
-        before = _sum([s for s in slices if boundary - HOUR <= s.start < boundary])
-        after = _sum([s for s in slices if boundary <= s.start < boundary + max(length, STEP)])
-        if before.n < LEAST_EVENTS or after.n < LEAST_EVENTS:
-            continue
-        latency.append(_log_ratio_of_means(before, after))
-        if before.errors >= 1 and after.errors >= 1:
-            errors.append(_log_ratio_of_rates(before, after))
+    length = max(min(comparison.until - moment.at, HOUR), STEP)
+    zone = Environment.objects.get(id=comparison.environment_id).zone
+    days = same_hours(moment.at, zone)
+    found = slices_of(
+        comparison,
+        moment.service or comparison.scope.service,
+        [(moment.at - DAY, moment.at), *((at - HOUR, at + length) for at in days)],
+    )
+    changes = _changes(comparison, moment.service, min(days))
+    last_day = _measured(found, quiet_boundaries(moment.at, length, changes), length)
+    same = _measured(found, [at for at in days if is_quiet(at, length, changes)], length)
+    latency, usual_latency = _with_usual(last_day[0], same[0])
+    errors, usual_errors = _with_usual(last_day[1], same[1])
     return Drifts(
         before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
         before_after.drift(errors, before_after.PRIOR_DRIFT_ERRORS),
         len(latency),
-        STEP * len([s for s in slices if s.start >= moment.at - HOUR]),
+        STEP * found.steps_with_events(moment.at - HOUR, moment.at),
+        usual_latency,
+        usual_errors,
     )
+
+
+def same_hours(moment: datetime, zone: tzinfo) -> list[datetime]:
+    """The same time by the environment's clock on earlier days and weeks."""
+    local = moment.astimezone(zone)
+    return [(local - timedelta(days=days)).astimezone(moment.tzinfo) for days in EARLIER_DAYS]
+
+
+def _changes(comparison: Comparison, service: str, since: datetime) -> list[datetime]:
+    found = Change.objects.filter(
+        environment_id=comparison.environment_id,
+        time__gte=since - HOUR - CLEAR_OF_CHANGES,
+        time__lt=comparison.until,
+    )
+    if service:
+        found = found.filter(service__in=(service, ""))
+    return list(found.values_list("time", flat=True))
+
+
+def is_quiet(boundary: datetime, length: timedelta, changes: Sequence[datetime]) -> bool:
+    """Whether nothing changed close to a boundary."""
+    return not any(boundary - CLEAR_OF_CHANGES <= change <= boundary + length for change in changes)
 
 
 def quiet_boundaries(
     moment: datetime, length: timedelta, changes: Sequence[datetime]
 ) -> list[datetime]:
     """Disjoint earlier boundaries within a day, none with a change close by."""
-    pace = HOUR + max(length, STEP)
+    length = max(length, STEP)
+    pace = HOUR + length
     found = []
     boundary = moment - pace
     while boundary - HOUR >= moment - DAY:
-        window = (boundary - CLEAR_OF_CHANGES, boundary + max(length, STEP))
-        if not any(window[0] <= change <= window[1] for change in changes):
+        if is_quiet(boundary, length, changes):
             found.append(boundary)
         boundary -= pace
     return found
 
 
-def _slices(environment_id: int, moment: Moment) -> list[Slice]:
-    where = "AND service = {service:String}" if moment.service else ""
-    parameters: dict[str, Any] = {
-        "environment": environment_id,
-        "since": as_text(moment.at - DAY),
-        "until": as_text(moment.at),
-        "service": moment.service,
-        "step": int(STEP.total_seconds()),
-    }
-    rows = run(
-        Statement(
-            f"""SELECT intDiv(toUnixTimestamp(time), {{step:UInt32}}) * {{step:UInt32}} AS start,
-                sum(sample_rate) AS n, sum(sample_rate * duration_ms) AS total_ms,
-                sum(sample_rate * duration_ms * duration_ms) AS squares,
-                sum(sample_rate * error) AS errors
-            FROM events
-            WHERE environment = {{environment:UInt32}} AND entry
-              AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}}
-              {where}
-            GROUP BY start ORDER BY start""",  # noqa: S608  # constant fragments only
-            parameters,
-        )
-    ).rows
-    return [
-        Slice(
-            datetime.fromtimestamp(int(row["start"]), UTC),
-            float(row["n"]),
-            float(row["total_ms"]),
-            float(row["squares"]),
-            float(row["errors"]),
-        )
-        for row in rows
-    ]
+def _measured(
+    found: Slices, boundaries: Sequence[datetime], length: timedelta
+) -> tuple[list[Placebo], list[Placebo]]:
+    """ln ratios of mean latency and of failures over each boundary that has enough traffic."""
+    latency, errors = [], []
+    for boundary in boundaries:
+        before = found.window(boundary - HOUR, boundary)
+        after = found.window(boundary, boundary + length)
+        if before.n.sum() < LEAST_EVENTS or after.n.sum() < LEAST_EVENTS:
+            continue
+        if (mean := before.ratio_of_means(after)) is not None:
+            latency.append(mean)
+        if (rate := before.ratio_of_failures(after)) is not None:
+            errors.append(rate)
+    return latency, errors
 
 
-def _sum(slices: Sequence[Slice]) -> Slice:
-    return Slice(
-        slices[0].start if slices else datetime.min.replace(tzinfo=UTC),
-        sum(s.n for s in slices),
-        sum(s.total_ms for s in slices),
-        sum(s.squares for s in slices),
-        sum(s.errors for s in slices),
-    )
-
-
-def _log_ratio_of_means(before: Slice, after: Slice) -> tuple[float, float]:
-    """(d, sampling variance of d), requests taken as independent: drift reads high, not low."""
-    variance = 0.0
-    for part in (before, after):
-        mean = part.total_ms / part.n
-        variance += max(part.squares / part.n - mean**2, 0.0) / (mean**2 * part.n)
-    return math.log((after.total_ms / after.n) / (before.total_ms / before.n)), variance
-
-
-def _log_ratio_of_rates(before: Slice, after: Slice) -> tuple[float, float]:
-    d = math.log((after.errors / after.n) / (before.errors / before.n))
-    return d, 1 / before.errors + 1 / after.errors
+def _with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Placebo], Usual]:
+    """All placebos, those of the same hour less what is usual then; and what is usual."""
+    if len(same) < LEAST_DAYS:
+        return [*last_day, *same], Usual()
+    days = len(same)
+    mean = sum(d for d, _ in same) / days
+    widened = math.sqrt(days / (days - 1))
+    left = [((d - mean) * widened, variance) for d, variance in same]
+    spread = sum(d * d for d, _ in left) / days
+    return [*last_day, *left], Usual(mean * days / (days + 1), spread / days, days)

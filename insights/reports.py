@@ -38,6 +38,8 @@ def markdown(change: Change, watches: list[Watch], address: str) -> str:
     for watch in watches:
         if (builds := watch.result.get("builds")) and builds["rows"]:
             lines += ["", f"By build: {_plain(builds['sentence'])}"]
+        if mix := watch.result.get("mix"):
+            lines += ["", f"Traffic: {_plain(mix['sentence'])}"]
     notes = {watch.result["note"] for watch in watches if watch.result.get("note")}
     lines += ["", *(f"_{_plain(note)}._" for note in sorted(notes))]
     lines += ["", f"[All measures, pictures and requests]({address})", ""]

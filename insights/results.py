@@ -4,7 +4,7 @@ import math
 from typing import Any
 from urllib.parse import urlencode
 
-from insights import sentences
+from insights import mix, sentences
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
 from insights.delta import LEVEL
 from insights.deltas import Delta
@@ -145,6 +145,7 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
         },
         "evidence": result.evidence,
         "note": result.note,
+        "mix": mix_json(result),
         "sample_ratio": sample_ratio_json(result),
         "health": result.health.as_json() if result.health else None,
         "deltas": [delta_json(one) for one in result.judged],
@@ -152,6 +153,22 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
         "events_read": result.read_rows,
         "took_ms": round(result.took_ms, 1),
+    }
+
+
+def mix_json(result: Result) -> dict[str, Any] | None:
+    """Routes whose share of traffic shifted, in words and numbers; None where hardly any did."""
+    found = result.mix
+    if found is None:
+        return None
+    deltas = [one.delta for one in result.judged]
+    mean = next((one for one in deltas if one.scope.whole and one.measure == "latency_mean"), None)
+    return {
+        "sentence": mix.said(found, result.comparison, mean),
+        "mean_ratio_with_it": found.crude,
+        "routes": [
+            {**one.scope.as_json(), "before": one.before, "after": one.after} for one in found.moved
+        ],
     }
 
 

@@ -16,7 +16,7 @@ from insights.changed.page import Unread, read_asked
 from insights.changes import change_json
 from insights.comparison import NothingToCompare
 from insights.reasons import where_json
-from insights.results import delta_json
+from insights.results import delta_json, mix_json
 from projects.access import api_environment
 from projects.models import Environment
 from web.errors import ApiError
@@ -75,5 +75,6 @@ def _json(found: Explained, place: Environment, base: str) -> dict[str, Any]:
         ],
         "where": where_json(found.where, found.difference.delta) if found.where else None,
         "deltas": [delta_json(one) for one in found.result.judged],
+        "traffic_mix": mix_json(found.result),
         "note": found.result.note,
     }

@@ -199,6 +199,7 @@ def found(place: Environment, asked: Asked, base: str) -> dict[str, Any]:
         "labels": ("before", "in this time"),
         "picture": _picture(place, asked, answer, base),
         "explore": _explore(place, asked, delta.scope),
+        "mix": results.mix_json(answer.result),
         "note": answer.result.note,
     }
 

@@ -85,7 +85,7 @@ def straight(bodies: list[bytes], url: str) -> float:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    from events.ingest import EVENT_COLUMNS
+    from events.store.event_columns import COLUMNS
     from events.wire.otlp_protobuf import traces
 
     client = clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False)
@@ -100,7 +100,7 @@ def straight(bodies: list[bytes], url: str) -> float:
     began = time.perf_counter()
     for block in blocks:
         client.raw_insert(
-            table, EVENT_COLUMNS, block, fmt="JSONCompactEachRow", settings={"async_insert": 0}
+            table, COLUMNS, block, fmt="JSONCompactEachRow", settings={"async_insert": 0}
         )
     took = time.perf_counter() - began
     assert client.command(f"SELECT count() FROM {table}") == len(rows)

@@ -15,11 +15,10 @@ from django.conf import settings
 from events import fields, refusals
 from events.event import Decoded, Event, Exposure, Notes, Rejected
 from events.limits import Limits
-from events.store import space
-from events.store.insert import Together, insert, mark
+from events.store import event_columns, space
+from events.store.insert import Together, insert, insert_block, mark
 from events.wire.exposures import SEPARATOR
 
-EVENT_COLUMNS = ("environment", "batch", "received", "time", *Event._fields[1:])
 EXPOSURE_COLUMNS = ("environment", "hour", "trace", "pairs", "flags", "details")
 UNIT_COLUMNS = (
     "environment", "time", "user_id", "flag", "variant", "reason", "version", "service",
@@ -69,25 +68,15 @@ def accept(
     new_fields = fields.unseen(environment_id, events, decoded.notes, now.date())
     exposures = _timely(decoded, oldest_us, newest_us)
     kept = _store_exposures(environment_id, exposures, decoded.notes, token)
-    received_s, batch = now_us // 1000 / 1000, mark(token)
-    insert(
-        "events",
-        EVENT_COLUMNS,
-        (
-            (
-                environment_id,
-                batch,
-                received_s,
-                event[0] / 1e6,
-                *event[1:5],
-                str(event[5]),
-                *event[6:],
-            )
-            for event in events
-        ),
-        token=token,
-        together=_together([event.time_us for event in events], marked=True),
-    )
+    if events:
+        insert_block(
+            "events",
+            event_columns.COLUMNS,
+            "Native",
+            event_columns.block(environment_id, mark(token), now_us // 1000, events),
+            token=token,
+            together=_together([event.time_us for event in events], marked=True),
+        )
     fields.register(environment_id, new_fields, decoded.notes, limits.fields)
     refusals.arrived(
         environment_id, events, kept, form=decoded.form, client=client, size=size, now=now

@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 
 from stack.lanes import Answer, EngineError, Lane, Lanes
 
-MOST_BYTES = 4 * 1024**2
+MOST_BYTES = 8 * 1024**2
 REMEMBERED = 200_000
 # After a start the table is asked about tokens for this long: no client tries again later.
 ASKED_S = 3600.0
+BETWEEN = {"Native": b""}  # what stands between two inserts' rows; else they are lines
 _TABLE = re.compile(r"INSERT\s+INTO\s+(?:TABLE\s+)?([^\s(]+)", re.IGNORECASE)
 _COLUMN = re.compile(r"[a-z_]{1,60}")
 Key = tuple[str, str, str, str, tuple[tuple[str, str], ...]]
@@ -133,7 +134,7 @@ class Gathering:
                 new = [entry for entry in group if entry.token not in stored]
                 if new:
                     token = new[0].token if len(new) == 1 else _joined(new)
-                    data = b"\n".join(entry.data for entry in new)
+                    data = BETWEEN.get(shape, b"\n").join([entry.data for entry in new])
                     named = {**settings, "insert_deduplication_token": token}
                     lane.insert(sql, shape, data, named)
                 for entry in group:

@@ -16,6 +16,7 @@ from web import words
 KIND_COLOURS = {"deploy": "@deploy", "flag": "@flag", "marker": "@marker"}
 KIND_NAMES = {"deploy": "deploy", "flag": "flag change", "marker": "marker"}
 APART = 0.016  # of the picture's width, where two marks would touch
+APART_ON_BOARDS = 0.04  # whose pictures are half as wide
 MOST = 1000
 
 
@@ -53,9 +54,11 @@ def changes(
     return told(found[::-1])
 
 
-def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Group]:
+def grouped(
+    marks: Sequence[Told], since: datetime, until: datetime, apart: float = APART
+) -> list[Group]:
     """Groups by kind in order of time. Pure."""
-    width = (until - since) * APART
+    width = (until - since) * apart
     groups: list[Group] = []
     for kind in KIND_COLOURS:
         near: list[Told] = []

@@ -131,6 +131,7 @@ def drawn(
     marks = annotations.changes(
         environment.id, asked.since, asked.until, question.marks, _service(question)
     )
+    apart = annotations.APART_ON_BOARDS if prefix else annotations.APART
     frame = Frame(
         since=asked.since,
         until=asked.until,
@@ -138,7 +139,7 @@ def drawn(
         zone=zone,
         base=base,
         prefix=prefix,
-        groups=tuple(annotations.grouped(marks, asked.since, asked.until)),
+        groups=tuple(annotations.grouped(marks, asked.since, asked.until, apart)),
     )
     found = tuple(pictures(given, question.by, frame)) if given["results"] else ()
     return replace(_tabled(question, asked, given), pictures=found)

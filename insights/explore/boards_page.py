@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from events.fields import listed
 from events.query.spec import QueryError
 from events.store import progress
 from events.store.read import QueryStopped, QueryTooLarge
@@ -58,7 +59,8 @@ def show_service(
         "boards", title=service, about="Made by itself for each service.", service=service,
         window=window, windows=[(name, pair[1]) for name, pair in WINDOWS.items()],
     )  # fmt: skip
-    return _board(request, context, panels(service, window))
+    fields = listed(here.access.environment.id, service)
+    return _board(request, context, panels(service, window, fields))
 
 
 def _board(request: HttpRequest, context: dict[str, Any], shown: list[Shown]) -> HttpResponse:

@@ -101,7 +101,12 @@ def differences(counted: Counted, ignore: Iterable[str] = ()) -> Found:
         for (kind, name), tests in fields.items()
         if (one := _difference(kind, name, tests, counted, z)) is not None
     ]
-    found.sort(key=lambda one: (("flag", "build", "field").index(one.kind), -one.score))
+    # Where two say the same, the one that is nobody's copy is told: a span is named by its route.
+    found.sort(
+        key=lambda one: (
+            ("flag", "build", "field").index(one.kind), -round(one.score, 6), one.field == "name"
+        )
+    )  # fmt: skip
     return Found(tuple(found[:MOST]), len(fields), tested, spread)
 
 

@@ -249,7 +249,7 @@ def heatmap(
     total = sum(count for point in series for *_, count in point["data"][name])
     return Chart(
         id=f"{frame.prefix}picture-{place}",
-        title=f"{field} over time, darker where more events are",
+        title=f"{field} over time, the stronger the more events",
         summary=(
             f"{words.plural(total, 'event')}; a column each {words.duration(frame.step_s)}."
             f" {annotations.said(frame.groups)}"

@@ -1,5 +1,6 @@
 """The board that each service has by itself: traffic, failures, latency, what is slow, builds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,13 +38,14 @@ def services(environment_id: int, now: datetime) -> list[str]:
     return [row["service"] for row in rows if row["service"]]
 
 
-def panels(service: str, window: str) -> list[Shown]:
-    """The panels of one service's board."""
+def panels(service: str, window: str, fields: Collection[str] = ()) -> list[Shown]:
+    """The panels of one service's board; `fields` are the attributes that it sends."""
     base = Question(where=(Where("service", "=", service),), window=window)
 
     def of(*show: str, **more: object) -> str:
         return base.address(show=show, **more)
 
+    kinds = ("route", *(name for name in ("exception.type", "error.type") if name in fields))[:2]
     failing = base.filtered("error", "=", "true")
     return [
         Shown("Requests by status code", of("COUNT", by=("status_code",))),
@@ -51,7 +53,7 @@ def panels(service: str, window: str) -> list[Shown]:
         Shown("Latency", of("HEATMAP(duration_ms)")),
         Shown("Latency p95 by build", of("P95(duration_ms)", by=("build_id",))),
         Shown("Slowest routes", of("P95(duration_ms)", "COUNT", by=("method", "route"))),
-        Shown("What fails", failing.address(show=("COUNT",), by=("route", "exception.type"))),
+        Shown("What fails", failing.address(show=("COUNT",), by=kinds)),
         Shown("Requests under way at once", of("CONCURRENCY")),
         Shown("Users", of("COUNT_DISTINCT(user_id)")),
     ]

@@ -13,7 +13,10 @@ from projects.models import Environment, Role
 from tests.browser.conftest import Open
 from tests.conftest import PASSWORD, Cast
 from tests.events.test_query import store
+from tests.insights.conftest import Shop, shop
 from tests.insights.explore.test_different import fleet
+
+__all__ = ["shop"]
 
 pytestmark = [
     pytest.mark.browser,
@@ -175,6 +178,34 @@ def test_the_same_way_by_keyboard_alone(
     trace.focus()
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("took")
+
+
+def test_a_flags_finding_leads_to_one_trace_by_keyboard(
+    live_server: Any, shop: Shop, open_page: Open, complaints: list[str]
+) -> None:
+    shop.look()
+    page = signed_in(open_page, live_server)
+    page.goto("/acme/production/flags/USE_CACHING")
+
+    def follow(name: str) -> None:
+        link = page.get_by_role("link", name=name).first
+        expect(link).to_be_visible()
+        link.focus()
+        page.keyboard.press("Enter")
+
+    follow("Side by side")
+    page.wait_for_url("**/cohorts?*")
+    expect(page.locator("#_cohorts .answer")).to_contain_text("flags.USE_CACHING = on")
+    follow("Events of the first")
+    expect(page.locator("#_answer")).to_contain_text("USE_CACHING=on")
+    page.locator("#_answer td.fit a").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#_trace")).to_contain_text("USE_CACHING = on")
+    page.goto("/acme/production/flags/USE_CACHING")
+    follow("See the requests")
+    page.wait_for_url("**/explore?*view=events*")
+    expect(page.locator("#_answer td.fit a").first).to_be_visible()
+    assert complaints == []
 
 
 def test_without_script_the_page_answers_all_the_same(

@@ -7,7 +7,8 @@
 Makes a project of its own and fills it inside the engine, once for each size. The ways of asking
 take turns, in another order each round and with other constants each time, so that neither a
 cache nor a busy machine speaks for one of them. Bare is the sum of the times that the very
-statements take through the engine's own client.
+statements take through the engine's own client. CPU is that of engine and web together, which a
+busy machine leaves alone.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from typing import Any
 import requests
 
 from benchmarks.explore_data import USERS, fill
-from benchmarks.explore_ways import EMAIL, PASSWORD, Asked
+from benchmarks.explore_ways import EMAIL, PASSWORD, Asked, Work
 
 
 def questions(round_: int, way: int, attributes: int) -> dict[str, dict[str, Any]]:
@@ -78,20 +79,24 @@ def measure(asked: Asked, options: argparse.Namespace) -> None:
     """Prints a line for each question: medians of ratios within rounds, and of seconds."""
     print(
         f"{'question':26}{'bare':>8}{'API':>8}{'ratio':>7}{'bare page':>11}{'rows':>8}{'page':>8}"
-        f"{'ratio':>7}{'read':>12}"
+        f"{'ratio':>7}{'CPU: API':>10}{'page':>6}{'read':>12}"
     )
+    work = Work(options.data)
     ratios: list[float] = []
     page_ratios: list[float] = []
     firsts: list[float] = []
     everything: list[float] = []
+    cpu_ratios: list[float] = []
     for name in options.only or questions(0, 0, options.attributes):
         took: dict[str, list[float]] = {}
+        cpu: dict[str, list[float]] = {}
         for round_ in range(options.rounds):
             ways = ["bare", "api", "bare_page", "page"]
             random.Random(options.seed + round_).shuffle(ways)
             for number, way in enumerate(ways):
                 spec = questions(options.seed + round_, number, options.attributes)[name]
                 spec |= {"time_range": 86_400, "entry_only": True}
+                before = work.seconds()
                 if way == "bare":
                     took.setdefault(way, []).append(asked.bare(spec))
                 elif way == "api":
@@ -103,27 +108,34 @@ def measure(asked: Asked, options: argparse.Namespace) -> None:
                     firsts.append(first)
                     took.setdefault("rows", []).append(rows)
                     took.setdefault("page", []).append(whole)
+                cpu.setdefault(way, []).append(work.seconds() - before)
         ratio = _ratio(took["api"], took["bare"])
         page_ratio = _ratio(took["page"], took["bare_page"])
+        cpu_ratio = _ratio(cpu["api"], cpu["bare"])
+        cpu_page = _ratio(cpu["page"], cpu["bare_page"])
+        cpu_ratios += [cpu_ratio, cpu_page]
         ratios.append(ratio)
         page_ratios.append(page_ratio)
         everything += took["api"]
         one = {way: statistics.median(each) for way, each in took.items()}
         print(
             f"{name:26}{one['bare']:7.3f}s{one['api']:7.3f}s{ratio:7.2f}{one['bare_page']:10.3f}s"
-            f"{one['rows']:7.3f}s{one['page']:7.3f}s{page_ratio:7.2f}{asked.read:12,}",
+            f"{one['rows']:7.3f}s{one['page']:7.3f}s{page_ratio:7.2f}{cpu_ratio:10.2f}{cpu_page:6.2f}"
+            f"{asked.read:12,}",
             flush=True,
         )
     print(
         f"API over bare: median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}; page over"
-        f" bare: median {statistics.median(page_ratios):.2f}, worst {max(page_ratios):.2f}; API"
+        f" bare: median {statistics.median(page_ratios):.2f}, worst {max(page_ratios):.2f}; in CPU"
+        f" of engine and web: median {statistics.median(cpu_ratios):.2f}, worst"
+        f" {max(cpu_ratios):.2f}; API"
         f" p95 {_p95(everything):.3f} s; page's first bytes: median"
         f" {statistics.median(firsts) * 1000:.0f} ms, worst {max(firsts) * 1000:.0f} ms"
     )
 
 
 def _ratio(ours: list[float], bare: list[float]) -> float:
-    return statistics.median(one / other for one, other in zip(ours, bare, strict=True))
+    return statistics.median(one / max(other, 0.01) for one, other in zip(ours, bare, strict=True))
 
 
 def _p95(seconds: list[float]) -> float:

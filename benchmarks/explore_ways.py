@@ -1,7 +1,11 @@
 """How benchmarks.explore asks: by the API, by the page, and bare, on the engine's own client."""
 
+import contextlib
+import json
+import os
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -79,6 +83,32 @@ class Asked:
             assert found.status_code == 200, found.text[:300]
         assert "data-chart" in found.text, found.text[:600]
         return first, rows, time.perf_counter() - began
+
+
+class Work:
+    """CPU seconds of the stack on a data folder: a busy machine hardly changes them."""
+
+    def __init__(self, data: Path) -> None:
+        noted = json.loads((data / "run.json").read_text())
+        self._roots = {name: int(noted[name][0]) for name in ("engine", "web")}
+
+    def seconds(self) -> float:
+        """Of engine and web together, their children with them."""
+        above: dict[int, int] = {}
+        spent: dict[int, int] = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with contextlib.suppress(OSError):
+                    parts = (folder / "stat").read_text().rpartition(")")[2].split()
+                    above[int(folder.name)] = int(parts[1])
+                    spent[int(folder.name)] = int(parts[11]) + int(parts[12])
+        total = 0
+        for process, ticks in spent.items():
+            at = process
+            while at in above and at not in self._roots.values():
+                at = above[at]
+            total += ticks if at in self._roots.values() else 0
+        return total / os.sysconf("SC_CLK_TCK")
 
 
 class Timed:

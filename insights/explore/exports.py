@@ -43,7 +43,8 @@ def as_csv(request: HttpRequest, project: str, environment: str) -> HttpResponse
         rest = [f"other ({found['other']['groups']} groups)", *[""] * len(query.breakdowns)]
         values = [_plain(found["other"]["data"][one.key]) for one in query.calculations]
         writer.writerow([*rest[: len(query.breakdowns)], *values])
-    return _file(HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8"), "csv")
+    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    return _file(response, here, "explore.csv")
 
 
 @require_GET
@@ -56,7 +57,8 @@ def as_ndjson(request: HttpRequest, project: str, environment: str) -> Streaming
     except QueryError as error:
         raise _refused(error) from None
     lines = _lines(here.access.environment.id, rows)
-    return _file(StreamingHttpResponse(lines, content_type="application/x-ndjson"), "ndjson")
+    response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
+    return _file(response, here, "events.ndjson")
 
 
 def _meant(here: Place) -> Any:
@@ -98,7 +100,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _file(response: Sent, ending: str) -> Sent:
-    response["Content-Disposition"] = f'attachment; filename="flipscope.{ending}"'
+def _file(response: Sent, here: Place, name: str) -> Sent:
+    name = f"{here.access.project.slug}-{here.access.environment.slug}-{name}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     return response

@@ -23,10 +23,32 @@
   function prepare() {
     for (const button of document.querySelectorAll("[data-png]")) button.hidden = false;
   }
+  // What a picture says away from its page: its title, of when and where, on a ground of its own.
+  const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  function picture(plot, section) {
+    const { color, backgroundColor } = getComputedStyle(section);
+    const title = section.querySelector("h2")?.textContent ?? "";
+    const read = document.querySelector("#read")?.textContent ?? "";
+    const { clientWidth: width, clientHeight: height } = plot;
+    const layout = {
+      ...plot.layout, width, height: height + 84, paper_bgcolor: backgroundColor,
+      plot_bgcolor: backgroundColor, margin: { ...plot.layout.margin, t: 48, b: 70 },
+      title: { text: plain(title), font: { size: 15, color }, x: 0.02, xanchor: "left" },
+      annotations: [...(plot.layout.annotations ?? []), {
+        text: plain(`Flipscope · ${document.title.split(" · ").at(-1)} · ${read}`), showarrow: false,
+        xref: "paper", yref: "paper", x: 0, y: 0, xanchor: "left", yanchor: "top", yshift: -40,
+        font: { size: 11, color },
+      }],
+    };
+    const filename = `flipscope ${title}`.toLowerCase().replace(/[^a-z0-9_.]+/g, "-");
+    Plotly.downloadImage({ data: plot.data, layout }, {
+      format: "png", filename, width, height: height + 84, scale: 2,
+    });
+  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-png]");
     const plot = button && document.querySelector(`#${button.dataset.png} [data-plot]`);
-    if (plot) Plotly.downloadImage(plot, { format: "png", filename: "flipscope", scale: 2 });
+    if (plot) picture(plot, button.closest("section"));
   });
   document.addEventListener("DOMContentLoaded", prepare);
   document.addEventListener("htmx:afterSwap", prepare);

@@ -129,6 +129,25 @@ def test_another_line_comes_when_the_last_is_used_and_values_are_offered(
     expect(page.locator("#values-1 option")).to_have_count(6)
 
 
+def test_a_picture_is_saved_with_its_title_and_the_table_and_events_as_files(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms&by=flags.F")
+    for name, suggested in (
+        ("Save as PNG", "flipscope-p95-of-duration_ms-over-time.png"),
+        ("CSV", "acme-production-explore.csv"),
+        ("Events as NDJSON", "acme-production-events.ndjson"),
+    ):
+        button = page.get_by_role("button" if "PNG" in name else "link", name=name).first
+        expect(button).to_be_visible()
+        with page.expect_download() as caught:
+            button.click()
+        assert caught.value.suggested_filename == suggested
+        assert caught.value.path().stat().st_size > 20
+    assert complaints == []
+
+
 def test_a_box_is_dragged_and_its_finding_leads_to_one_trace(
     live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
 ) -> None:

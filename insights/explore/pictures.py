@@ -217,6 +217,7 @@ def heatmap(
             z[rows[pair]][across] = count
     form = f"MAX({field})"
     texts = [f"{units.text(low, form)} to {units.text(high, form)}" for low, high in ladder]
+    clock = [f"{start.astimezone(frame.zone):%H:%M:%S}" for start in starts]
     edges = [low for low, _ in ladder]
     layout = _layout(frame)
     layout["yaxis"] = {
@@ -234,9 +235,12 @@ def heatmap(
             "x": [axes.x(start + middle) for start in starts],
             "y": list(range(len(ladder))),
             "z": z,
-            "text": [
-                [f"{start.astimezone(frame.zone):%H:%M:%S}<br>{text}" for start in starts]
-                for text in texts
+            "text": [  # none where nothing is, which is most of a picture
+                [
+                    f"{at}<br>{text}" if count is not None else ""
+                    for at, count in zip(clock, row, strict=True)
+                ]
+                for text, row in zip(texts, z, strict=True)
             ],
             "hovertemplate": "%{text}<br>%{z} events<extra></extra>",
             "colorscale": SCALE,

@@ -5,6 +5,7 @@ The one place where an exception becomes a status. Every error body of an API is
 """
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from kombu.exceptions import OperationalError as BrokerError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
 from redis.exceptions import RedisError
@@ -74,6 +76,22 @@ class StoreAway(Exception):
     """
 
 
+STORE, CACHE, DATABASE = "The event store", "The cache", "The database"
+
+
+def part_away(error: BaseException | None) -> str:
+    """Which part does not answer, where that is what the error came of; else ""."""
+    while error is not None:
+        if isinstance(error, StoreAway):
+            return STORE
+        if isinstance(error, (RedisError, BrokerError)):
+            return CACHE
+        if isinstance(error, (OperationalError, InterfaceError)):
+            return DATABASE
+        error = error.__cause__
+    return ""
+
+
 def body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
     """The JSON shape of every error."""
     error: dict[str, Any] = {"code": code, "message": message}
@@ -126,26 +144,31 @@ class ErrorMiddleware:
             if for_program(request):
                 return answer(ApiError(422, "invalid", message))
             return _told(request, 400, message)
-        if isinstance(error, StoreAway):
-            return _away(request, "The event store does not answer right now.")
-        if isinstance(error, RedisError):
-            log.error("cache.away", extra={"path": request.path})
-            return _away(request, "The cache does not answer right now.")
-        if isinstance(error, (OperationalError, InterfaceError)):
-            log.error("database.away", extra={"path": request.path})
-            return _away(request, "The database does not answer right now.")
-        return None
+        part = part_away(error)
+        # A page's header would need the database, too.
+        return _away(request, part, bare=part == DATABASE) if part else None
 
 
-def _away(request: HttpRequest, what: str) -> HttpResponse:
-    """503 with Retry-After: the status that makes clients keep what they hold."""
-    message = f"{what} Try again in a few seconds."
+def _away(request: HttpRequest, part: str, *, bare: bool) -> HttpResponse:
+    """503 with Retry-After: the status that makes clients keep what they hold.
+
+    A `bare` page needs no part at all.
+    """
+    if part != STORE:  # its own trouble is logged where it is met
+        entry = "cache.away" if part == CACHE else "database.away"
+        log.error(entry, extra={"path": request.path})
+    message = f"{part} does not answer right now. Try again in a few seconds."
     if for_program(request):
         return answer(ApiError(503, "unavailable", message, retry_after_s=2))
-    if what.startswith("The database"):  # a page's header would need the database, too
-        response = render(None, "500.html", status=503)
-    else:
+    if not bare:
         response = _told(request, 503, message)
+    elif getattr(request, "htmx", False):
+        response = render(None, "web/_error.html", {"message": message}, status=503)
+        response["HX-Retarget"] = "#messages"
+        response["HX-Reswap"] = "innerHTML"
+    else:
+        again = request.get_full_path() if request.method == "GET" else ""
+        response = render(None, "away.html", {"part": part, "again": again}, status=503)
     response["Retry-After"] = "2"
     return response
 
@@ -253,7 +276,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Needs nothing that may be broken: no session, no context processor."""
+    """Needs nothing that may be broken: no session, no context processor.
+
+    What a middleware or an error's own page raised comes here too: a part may be away.
+    """
+    if part := part_away(sys.exc_info()[1]):
+        return _away(request, part, bare=True)
     if for_program(request):
         return JsonResponse(body("internal", WORDS[500]), status=500)
     return render(None, "500.html", status=500)

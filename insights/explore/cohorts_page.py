@@ -67,7 +67,8 @@ def show_cohorts(request: HttpRequest, project: str, environment: str) -> HttpRe
         request,
         "insights/explore/cohorts.html",
         context,
-        fragment="insights/explore/_cohorts.html",
+        # Without two groups there is nothing to be a part of the page.
+        fragment="insights/explore/_cohorts.html" if first or second else None,
     )
 
 

@@ -180,7 +180,7 @@ def main() -> None:
 
             django.setup()
             from events.store.client import client
-            from events.store.schema import migrate
+            from events.store.migrating import migrate
 
             migrate()
             there = 0

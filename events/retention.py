@@ -12,7 +12,8 @@ from clickhouse_connect.driver.exceptions import Error as EngineError
 from django.conf import settings
 
 from events.models import Retention, UserDeletion
-from events.store.client import client, unavailable_as_such
+from events.store.client import client, layout, unavailable_as_such
+from events.store.layout import BY_TRACE, Layout
 from events.store.read import Statement, run
 
 log = logging.getLogger("flipscope.events")
@@ -28,9 +29,10 @@ ENGINE = """
 SELECT name, engine_full FROM system.tables
 WHERE database = currentDatabase() AND name IN {names:Array(String)}
 """
-# Whole requests: what a user's trace holds besides belongs to the same person.
+# Whole requests: what a user's trace holds besides belongs to the same person. On a cluster a
+# trace is on one node, so each looks at what it has itself.
 TRACES = (
-    "(SELECT trace FROM events WHERE environment = {environment:UInt32} "
+    "(SELECT trace FROM EVENTS WHERE environment = {environment:UInt32} "
     "AND user_id = {user:String} AND trace != 0)"
 )
 DELETIONS = {
@@ -62,23 +64,25 @@ def days_of() -> dict[int, int]:
 
 def _set_ttls() -> list[str]:
     """Only where it is not so already: a change makes the engine look at every part once."""
-    there = {row["name"]: row["engine_full"] for row in _tables()}
+    place = layout()
+    there = {row["name"]: row["engine_full"] for row in _tables(place)}
     changed = []
     for table, at in TABLES.items():
         wanted = _ttl(at)
-        has = f"TTL {wanted} " in f"{there.get(table, '')} " if wanted else False
-        if has or (not wanted and " TTL " not in there.get(table, "")):
+        said = there.get(place.stored_name(table), "")
+        has = f"TTL {wanted} " in f"{said} " if wanted else False
+        if has or (not wanted and " TTL " not in said):
             continue
         sql = f"MODIFY TTL {wanted}" if wanted else "REMOVE TTL"
         with unavailable_as_such():
-            client().command(f"ALTER TABLE {table} {sql}")
+            client().command(f"ALTER TABLE {place.stored(table)} {sql}")
         log.info("retention.set", extra={"table": table})
         changed.append(table)
     return changed
 
 
-def _tables() -> list[dict[str, str]]:
-    return run(Statement(ENGINE, {"names": list(TABLES)})).rows
+def _tables(place: Layout) -> list[dict[str, str]]:
+    return run(Statement(ENGINE, {"names": [place.stored_name(one) for one in TABLES]})).rows
 
 
 def _ttl(at: str) -> str:
@@ -96,6 +100,31 @@ def _ttl(at: str) -> str:
     )
 
 
+def deletion(table: str, place: Layout) -> list[str]:
+    """What takes one user's rows (environment, user) out of a table, on every node."""
+    where = DELETIONS[table].replace("EVENTS", place.stored_name("events"))
+    delete = f"ALTER TABLE {place.stored(table)} DELETE WHERE {where}"
+    if not place.cluster:
+        return [delete]
+    # Every copy must know the user's traces before it looks for them.
+    caught_up = (
+        f"SYSTEM SYNC REPLICA {place.everywhere} {place.stored_name(one)}"
+        for one in ("events", table)
+    )
+    return [*dict.fromkeys(caught_up), delete]
+
+
+def _patience(place: Layout) -> dict[str, int]:
+    if not place.cluster:
+        return {"mutations_sync": 1, "max_execution_time": SECONDS}
+    return {
+        "mutations_sync": 2,
+        "allow_nondeterministic_mutations": 1,  # the traces are asked for on each node
+        "distributed_ddl_task_timeout": SECONDS,
+        "max_execution_time": SECONDS,
+    }
+
+
 def _due() -> list[UserDeletion]:
     return list(UserDeletion.objects.filter(done_at=None).order_by("id")[:10])
 
@@ -103,16 +132,15 @@ def _due() -> list[UserDeletion]:
 def _delete(asked: UserDeletion, now: datetime) -> bool:
     """Deletes, and forgets whom: the request stays as a record without the user's id."""
     parameters = {"environment": asked.environment_id, "user": asked.user_id}
-    counted = f"SELECT count() AS n FROM events WHERE {DELETIONS['events']}"  # noqa: S608  # ours
-    found = int(run(Statement(counted, parameters)).rows[0]["n"])
-    for table, where in DELETIONS.items():
+    place = layout()
+    where = DELETIONS["events"].replace("EVENTS", "events")
+    counted = f"SELECT count() AS n FROM events WHERE {where}"  # noqa: S608  # ours
+    found = int(run(Statement(counted, parameters, BY_TRACE)).rows[0]["n"])
+    for table in DELETIONS:
         try:
             with unavailable_as_such():
-                client().command(
-                    f"ALTER TABLE {table} DELETE WHERE {where}",
-                    parameters=parameters,
-                    settings={"mutations_sync": 1, "max_execution_time": SECONDS},
-                )
+                for sql in deletion(table, place):
+                    client().command(sql, parameters=parameters, settings=_patience(place))
         except EngineError as error:
             log.exception("deletion.failed", extra={"table": table, "code": error.code})
             return False

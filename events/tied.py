@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from events.models import Tied
 from events.store.client import client, unavailable_as_such
+from events.store.layout import READING, WRITING
 from events.store.read import Statement, moment, run
 from projects.models import Environment
 
@@ -92,6 +93,6 @@ def tie(environment_id: int, flags: list[str], now: datetime) -> None:
                 "until": until.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
                 "oldest": moment(since - WITHIN),
             },
-            settings={"async_insert": 0},
+            settings=READING | WRITING | {"parallel_distributed_insert_select": 0},
         )
     Tied.objects.filter(id=tied.id, until=since).update(until=until)

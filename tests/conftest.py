@@ -1,5 +1,6 @@
 """The cast of every test: four people, one project with two environments, its keys."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache as once
@@ -32,7 +33,8 @@ class Cast:
 
 @pytest.fixture(scope="session")
 def _tables() -> None:
-    call_command("migrate_events", verbosity=0)
+    if "tests.distributed" not in sys.modules:  # it makes its own
+        call_command("migrate_events", verbosity=0)
 
 
 @pytest.fixture

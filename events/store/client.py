@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import Error as EngineError
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
+from events.store.layout import Layout, laid_out
 from web.errors import StoreAway
 
 CONNECT_S = 2
@@ -60,3 +61,17 @@ def unavailable_as_such() -> Iterator[None]:
         raise StoreUnavailable(str(error)[:300]) from error
     except (OSError, HTTPError) as error:
         raise StoreUnavailable(str(error)[:300]) from error
+
+
+def layout() -> Layout:
+    """How the tables of this store are laid out now. Raises StoreUnavailable."""
+    with unavailable_as_such():
+        rows = (
+            client()
+            .query(
+                "SELECT engine_full FROM system.tables "
+                "WHERE database = currentDatabase() AND name = 'events'"
+            )
+            .result_rows
+        )
+    return laid_out(str(rows[0][0]) if rows else "")

@@ -34,6 +34,7 @@ SHARED_BYTES = 2 * 1024**2
 # One thread parses in order, so that a batch sent again falls into the very same blocks.
 SETTINGS = {
     "async_insert": "0",
+    "distributed_foreground_insert": "1",  # a cluster: every node has its rows before we answer
     "input_format_parallel_parsing": "0",
     "input_format_null_as_default": "0",
 }

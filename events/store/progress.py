@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from clickhouse_connect.driver.exceptions import Error as EngineError
 from django.core.cache import cache
 
-from events.store.client import client, unavailable_as_such
+from events.store.client import client, layout, unavailable_as_such
 from events.store.read import QueryStopped, Result, Statement, run
 
 TOKEN = re.compile(r"[0-9a-f]{16}\Z")
@@ -60,7 +60,8 @@ def progress(environment_id: int, token: str) -> Progress | None:
     """None when nothing of this token runs. Raises StoreUnavailable."""
     rows = run(
         Statement(
-            "SELECT read_rows, total_rows_approx, elapsed FROM system.processes "
+            "SELECT read_rows, total_rows_approx, elapsed "  # noqa: S608  # ours
+            f"FROM {layout().of_all_nodes('system.processes')} "
             "WHERE startsWith(query, {mark:String})",
             {"mark": _mark(environment_id, token)},
         )
@@ -78,7 +79,7 @@ def stop(environment_id: int, token: str) -> None:
     with unavailable_as_such():
         try:
             client().command(
-                "KILL QUERY WHERE startsWith(query, {mark:String}) ASYNC",
+                f"KILL QUERY {layout().everywhere} WHERE startsWith(query, {{mark:String}}) ASYNC",
                 parameters={"mark": mark},
             )
         except EngineError as error:

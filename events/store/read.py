@@ -16,12 +16,14 @@ from clickhouse_connect.driver.query import QueryResult
 from django.conf import settings
 
 from events.store.client import StoreUnavailable, client, unavailable_as_such
+from events.store.layout import READING
 from web.errors import QuestionTooLarge
 
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES
 TOO_LARGE = frozenset({158, 159, 307, 241, 396})
-# too many queries, network, disk full, read-only table, cancelled, server shutting down
-AWAY = frozenset({202, 203, 209, 210, 242, 243, 519, 236})
+# too many queries, network, disk full, read-only table, cancelled, server shutting down, no node,
+# Keeper away, files that can't be read or written just now, no thread to be had
+AWAY = frozenset({202, 203, 209, 210, 242, 243, 519, 236, 279, 225, 999, 74, 75, 76, 439})
 STOPPED = 394
 BAD_PATTERN = 427
 
@@ -105,6 +107,7 @@ def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[Quer
         "max_execution_time": settings.EVENTS_QUERY_SECONDS,
         "max_memory_usage": settings.EVENTS_QUERY_BYTES,
         "use_query_cache": 0,
+        **READING,
     }
     began = time.monotonic()
     try:

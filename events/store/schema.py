@@ -1,20 +1,72 @@
 """The event store's tables as a numbered list; `manage.py migrate_events` applies what is missing.
 
 A version is never edited once released: a change is a new entry. Durability is a property of the
-tables here: an insert returns when its part and its folder are on disk.
+tables here: an insert returns when its part and its folder are on disk. One list serves a single
+server and a cluster (events.store.layout), where each table is a replicated one on every node and
+a Distributed one in front, which keeps a trace on one node.
 """
 
 from dataclasses import dataclass
 
-from events.store.client import client, unavailable_as_such
+from events.store.layout import LOCAL, Layout
 
 DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
 # How many inserts are remembered by token. Batches from one client a second: days; at the full
 # rate of the engine, some 300 inserts a second, over five minutes, a client retries for seconds.
 REMEMBERED = "non_replicated_deduplication_window = 100000"
+REMEMBERED_BY_REPLICAS = (
+    "replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 3600"
+)
+# Where replicas of one part meet in Keeper.
+PLACE = "/clickhouse/tables/{shard}/{database}/"
 
-EVENTS = f"""
-CREATE TABLE IF NOT EXISTS events (
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`spread_by` decides which node of a cluster holds a row."""
+
+    name: str
+    columns: str
+    engine: str
+    arguments: str
+    rest: str
+    spread_by: str
+    settings: tuple[str, ...] = ()
+    remembers: bool = True
+
+    def statements(self, layout: Layout) -> tuple[str, ...]:
+        if not layout.cluster:
+            return (self._create(layout, self.name, f"{self.engine}({self.arguments})"),)
+        replicated = f"Replicated{self.engine}('{PLACE}{self.name}{LOCAL}', '{{replica}}'"
+        if self.arguments:
+            replicated += f", {self.arguments}"
+        return (
+            self._create(layout, f"{self.name}{LOCAL}", f"{replicated})"),
+            self.front(layout),
+        )
+
+    def front(self, layout: Layout) -> str:
+        """The Distributed table, with the columns that the stored one has now."""
+        return (
+            f"CREATE OR REPLACE TABLE {self.name} {layout.everywhere} AS {self.name}{LOCAL} "
+            f"ENGINE = Distributed('{layout.cluster}', currentDatabase(), '{self.name}{LOCAL}', "
+            f"cityHash64({self.spread_by}))"
+        )
+
+    def _create(self, layout: Layout, name: str, engine: str) -> str:
+        settings = list(self.settings)
+        if self.remembers:
+            settings += [DURABLE, REMEMBERED_BY_REPLICAS if layout.cluster else REMEMBERED]
+        said = f"\nSETTINGS {', '.join(settings)}" if settings else ""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {name} {layout.everywhere} ({self.columns}) "
+            f"ENGINE = {engine}\n{self.rest}{said}"
+        )
+
+
+EVENTS = Table(
+    "events",
+    """
     environment UInt32,
     time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     received DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -41,32 +93,40 @@ CREATE TABLE IF NOT EXISTS events (
     lists Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     INDEX trace_bloom trace TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX received_minmax received TYPE minmax GRANULARITY 1
-) ENGINE = MergeTree
-PARTITION BY toYYYYMMDD(time)
-ORDER BY (environment, entry, toStartOfHour(time), service, time)
-SETTINGS map_serialization_version = 'with_buckets',
-    map_serialization_version_for_zero_level_parts = 'basic',
-    {DURABLE}, {REMEMBERED}
-"""
+""",
+    "MergeTree",
+    "",
+    """PARTITION BY toYYYYMMDD(time)
+ORDER BY (environment, entry, toStartOfHour(time), service, time)""",
+    spread_by="trace",
+    settings=(
+        "map_serialization_version = 'with_buckets'",
+        "map_serialization_version_for_zero_level_parts = 'basic'",
+    ),
+)
 
 # One row a trace, folded by the engine from whatever arrived, in whatever order.
-EXPOSURES = f"""
-CREATE TABLE IF NOT EXISTS exposures (
+EXPOSURES = Table(
+    "exposures",
+    """
     environment UInt32,
     hour DateTime('UTC') CODEC(Delta, ZSTD(1)),
     trace UInt128,
     pairs SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)),
     flags SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1)),
     details SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1))
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMMDD(hour)
-ORDER BY (environment, hour, trace)
-SETTINGS {DURABLE}, {REMEMBERED}
-"""
+""",
+    "AggregatingMergeTree",
+    "",
+    """PARTITION BY toYYYYMMDD(hour)
+ORDER BY (environment, hour, trace)""",
+    spread_by="trace",
+)
 
 # Exposures of somebody outside any trace: a browser, another vendor's SDK.
-UNIT_EXPOSURES = f"""
-CREATE TABLE IF NOT EXISTS unit_exposures (
+UNIT_EXPOSURES = Table(
+    "unit_exposures",
+    """
     environment UInt32,
     time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     user_id String CODEC(ZSTD(1)),
@@ -75,66 +135,83 @@ CREATE TABLE IF NOT EXISTS unit_exposures (
     reason LowCardinality(String),
     version LowCardinality(String),
     service LowCardinality(String)
-) ENGINE = ReplacingMergeTree
-PARTITION BY toYYYYMMDD(time)
-ORDER BY (environment, flag, user_id, time, variant)
-SETTINGS {DURABLE}, {REMEMBERED}
-"""
+""",
+    "ReplacingMergeTree",
+    "",
+    """PARTITION BY toYYYYMMDD(time)
+ORDER BY (environment, flag, user_id, time, variant)""",
+    spread_by="user_id",
+)
 
 # Evaluations that got the code's own default: no cohort can hold them, so they are only counted.
-PLACELESS = f"""
-CREATE TABLE IF NOT EXISTS placeless (
+PLACELESS = Table(
+    "placeless",
+    """
     environment UInt32,
     hour DateTime('UTC'),
     flag LowCardinality(String),
     reason LowCardinality(String),
     service LowCardinality(String),
     count UInt64
-) ENGINE = SummingMergeTree(count)
-PARTITION BY toYYYYMM(hour)
-ORDER BY (environment, flag, hour, reason, service)
-SETTINGS {DURABLE}, {REMEMBERED}
-"""
+""",
+    "SummingMergeTree",
+    "count",
+    """PARTITION BY toYYYYMM(hour)
+ORDER BY (environment, flag, hour, reason, service)""",
+    spread_by="flag",
+)
 
-FIELDS = """
-CREATE TABLE IF NOT EXISTS fields (
+FIELDS = Table(
+    "fields",
+    """
     environment UInt32,
     service LowCardinality(String),
     field String,
     type LowCardinality(String),
     last_seen SimpleAggregateFunction(max, Date),
     sample SimpleAggregateFunction(anyLast, String)
-) ENGINE = AggregatingMergeTree
-ORDER BY (environment, service, field, type)
-"""
+""",
+    "AggregatingMergeTree",
+    "",
+    """ORDER BY (environment, service, field, type)""",
+    spread_by="service, field",
+    remembers=False,
+)
 
-APPLIED = """
-CREATE TABLE IF NOT EXISTS applied (version UInt32, name String, at DateTime('UTC') DEFAULT now())
-ENGINE = MergeTree ORDER BY version
-"""
+
+@dataclass(frozen=True, slots=True)
+class Alter:
+    """A change of a table's columns and indexes."""
+
+    table: Table
+    change: str
+
+    def statements(self, layout: Layout) -> tuple[str, ...]:
+        alter = f"ALTER TABLE {layout.stored(self.table.name)}\n{self.change}"
+        return (alter, self.table.front(layout)) if layout.cluster else (alter,)
 
 
 # Which request a row came with: how a retry of a small insert, which went into one part with
 # others, is known after the embedded engine was killed.
-BATCH = """
-ALTER TABLE events
-    ADD COLUMN IF NOT EXISTS batch UInt64 CODEC(ZSTD(1)),
-    ADD INDEX IF NOT EXISTS batch_bloom batch TYPE bloom_filter(0.001) GRANULARITY 1
-"""
-
+BATCH = Alter(
+    EVENTS,
+    """    ADD COLUMN IF NOT EXISTS batch UInt64 CODEC(ZSTD(1)),
+    ADD INDEX IF NOT EXISTS batch_bloom batch TYPE bloom_filter(0.001) GRANULARITY 1""",
+)
 
 # When an exposure outside any trace came in: what is tied since then (events.tied).
-UNIT_RECEIVED = """
-ALTER TABLE unit_exposures ADD COLUMN IF NOT EXISTS
-    received DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta, ZSTD(1))
-"""
+UNIT_RECEIVED = Alter(
+    UNIT_EXPOSURES,
+    """    ADD COLUMN IF NOT EXISTS
+        received DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta, ZSTD(1))""",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     number: int
     name: str
-    sql: str
+    does: Table | Alter
 
 
 VERSIONS = (
@@ -146,20 +223,17 @@ VERSIONS = (
     Version(6, "batch", BATCH),
     Version(7, "unit_received", UNIT_RECEIVED),
 )
+TABLES = tuple(version.does.name for version in VERSIONS if isinstance(version.does, Table))
 
 
-def migrate() -> list[Version]:
-    """Applies the versions that the store lacks, in order, and returns them."""
-    store = client()
-    with unavailable_as_such():
-        store.command(APPLIED)
-        there = {row[0] for row in store.query("SELECT version FROM applied").result_rows}
-        missing = [version for version in VERSIONS if version.number not in there]
-        for version in missing:
-            store.command(version.sql)
-            store.command(
-                "INSERT INTO applied (version, name) SELECT {number:UInt32}, {name:String}",
-                parameters={"number": version.number, "name": version.name},
-                settings={"async_insert": 0},
-            )
-    return missing
+def applied_table(layout: Layout) -> str:
+    """Which versions are there; on a cluster every node holds the whole list."""
+    engine = "MergeTree"
+    if layout.cluster:
+        place = "/clickhouse/tables/all/{database}/applied"
+        engine = f"ReplicatedMergeTree('{place}', '{{shard}}-{{replica}}')"
+    return (
+        f"CREATE TABLE IF NOT EXISTS applied {layout.everywhere} "
+        "(version UInt32, name String, at DateTime('UTC') DEFAULT now()) "
+        f"ENGINE = {engine} ORDER BY version"
+    )

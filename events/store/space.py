@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from events.store.client import StoreUnavailable
+from events.store.client import StoreUnavailable, layout
 from events.store.read import Statement, run
 
 log = logging.getLogger("flipscope.events")
 
 ASKED_EVERY_S = 5.0
-FREE = "SELECT min(unreserved_space) AS free, sum(total_space) AS total FROM system.disks"
 
 
 class StoreFull(StoreUnavailable):
@@ -58,7 +57,8 @@ def free_bytes() -> int | None:
 
 def _ask(known: _Known) -> None:
     try:
-        rows = run(Statement(FREE)).rows
+        disks = layout().of_all_nodes("system.disks")
+        rows = run(Statement(f"SELECT min(unreserved_space) AS free FROM {disks}")).rows  # noqa: S608
         known.free = int(rows[0]["free"]) if rows else None
     except Exception as error:  # not knowing is no reason to refuse
         log.warning("space.unknown", extra={"error": str(error)[:300]})

@@ -1,0 +1,75 @@
+"""A pytest plugin: the event store's tables behind Distributed ones, as on a cluster.
+
+    python -m pytest -p tests.distributed tests/events tests/insights
+
+Every statement and insert then goes through the Distributed tables that the product's own schema
+makes. The cluster has one node, which is the embedded engine itself: that can neither listen, so
+there is no second node, nor replicate, nor take a statement ON CLUSTER.
+"""
+
+import atexit
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import tests.parts  # the parts, of which the event engine is not used
+from events.store.layout import LOCAL, Layout
+from events.store.schema import VERSIONS, applied_table
+from tests.stack.processes import free_port
+
+ONE, CLUSTER = Layout(), Layout("alone")
+SECRET = "distributed"
+CONFIG = """<clickhouse><tcp_port>9000</tcp_port><remote_servers><alone><shard>
+<internal_replication>true</internal_replication>
+<replica><host>localhost</host><port>9000</port></replica></shard></alone></remote_servers>
+<macros><shard>01</shard><replica>first</replica></macros></clickhouse>"""
+
+
+def statements() -> list[str]:
+    """The schema's own, without what needs Keeper."""
+    found = []
+    for version in VERSIONS:
+        stored, front = version.does.statements(CLUSTER)
+        if stored.startswith("CREATE"):
+            [stored] = version.does.statements(ONE)
+            name = stored.split("IF NOT EXISTS ", 1)[1].split()[0]
+            stored = stored.replace(name, f"{name}{LOCAL}", 1)
+        found += [stored.replace(CLUSTER.everywhere, ""), front.replace(CLUSTER.everywhere, "")]
+    return [*found, applied_table(ONE)]
+
+
+def start() -> str:
+    """Starts the engine with its tables and returns its address."""
+    import clickhouse_connect
+
+    folder = Path(os.environ["FLIPSCOPE_DATA"]) / "distributed"
+    folder.mkdir()
+    (folder / "config.xml").write_text(CONFIG)
+    port = free_port()
+    # chDB takes its configuration with the folder's name.
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "stack.engine", "--port", str(port)),
+            *("--data", f"{folder}/data?--config-file={folder}/config.xml"),
+        ],
+        cwd=tests.parts.ROOT,
+        env=os.environ | {"FLIPSCOPE_ENGINE_SECRET": SECRET},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(process.terminate)
+    assert process.stdout
+    assert "answers" in process.stdout.readline()
+    url = f"http://flipscope:{SECRET}@127.0.0.1:{port}/default"
+    with clickhouse_connect.get_client(dsn=url, autogenerate_session_id=False) as client:
+        for sql in statements():
+            client.command(sql)
+        numbers = ", ".join(f"({one.number}, '{one.name}', now())" for one in VERSIONS)
+        client.command(f"INSERT INTO applied VALUES {numbers}")
+    return url
+
+
+if not {"--help", "-h", "--version"} & set(sys.argv):
+    os.environ["EVENTS_URL"] = start()
+    os.environ["EVENTS_GATHER"] = "off"

@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults faults-long fuzz flip races chromium node-clients testbed
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz fuzz-schema fuzz-guided distributed flip races chromium node-clients testbed
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,9 @@ help:
 	@echo "make lint     style and types only"
 	@echo "make faults   kill every process in turn while events arrive"
 	@echo "make fuzz     a million broken requests against the whole intake"
+	@echo "make fuzz-schema  requests made from the OpenAPI documents, good and bad"
+	@echo "make fuzz-guided  coverage-guided fuzzing of all that reads bytes (Linux on x86-64)"
+	@echo "make distributed  events and findings over Distributed tables, as on a cluster"
 	@echo "make faults-long  half an hour of faults under traffic of real clients"
 	@echo "make flip     a planned flip seen by 200 clients, worker stopped, web restarting"
 	@echo "make races    eight workers at 1,000 due plans"
@@ -57,6 +60,16 @@ test: lint chromium node-clients
 
 fuzz: install-dev
 	$(PY) -m tests.events.mutations --requests 1000000
+
+fuzz-schema: install-dev
+	$(PY) -m tests.fuzz.schema --examples 300
+
+fuzz-guided: install-dev
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	$(PY) -m tests.fuzz.guided --runs 200000
+
+distributed: install-dev
+	$(PY) -m pytest -p tests.distributed tests/events tests/insights
 
 faults-long: install-dev
 	$(PY) -m tests.faults.endurance --minutes 30

@@ -44,6 +44,10 @@ def ensure(environment: Environment, now: datetime) -> None:
     Watch.objects.filter(environment=environment, change__isnull=False).exclude(
         started_at=F("change__time")
     ).delete()
+    # Telemetry may call a build by another name than its announcement did (releases.written).
+    Watch.objects.filter(
+        environment=environment, subject=Watch.Subject.BUILD, change__isnull=False
+    ).exclude(candidate=F("change__build_id")).delete()
     known = set(
         Watch.objects.filter(environment=environment, change__isnull=False).values_list(
             "change_id", flat=True

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from releases.models import Change
+from releases.written import adopt, is_of
 
 log = logging.getLogger("flipscope.releases")
 
@@ -72,27 +73,26 @@ def _known(new: NewChange) -> Change | None:
 
 
 def _detected(new: NewChange) -> Change | None:
-    return (
-        Change.objects.select_for_update()
-        .filter(
-            environment_id=new.environment_id,
-            kind=Change.Kind.DEPLOY,
-            source="detected",
-            service=new.service,
-            build_id=new.build_id,
-            time__range=(new.time - SAME_DEPLOY, new.time + SAME_DEPLOY),
-        )
-        .first()
+    near = Change.objects.select_for_update().filter(
+        environment_id=new.environment_id,
+        kind=Change.Kind.DEPLOY,
+        source="detected",
+        service=new.service,
+        time__range=(new.time - SAME_DEPLOY, new.time + SAME_DEPLOY),
     )
+    posted = Change(build_id=new.build_id, details=new.details)
+    return next((one for one in near if is_of(posted, one.build_id)), None)
 
 
 def _taken_over(detected: Change, new: NewChange) -> Change:
     detected.details = {"first_seen": detected.time.isoformat()}
+    seen_as = detected.build_id
     for name, value in _fields(new).items():
         if name == "details":
             detected.details |= value
         else:
             setattr(detected, name, value)
+    adopt(detected, seen_as)
     detected.save()
     return detected
 
@@ -108,14 +108,12 @@ def record_detected_build(
     deploys = Change.objects.filter(
         environment_id=environment_id, kind=Change.Kind.DEPLOY, service=service
     )
-    near = deploys.filter(
-        build_id=build_id, time__range=(first_seen - SAME_DEPLOY, first_seen + SAME_DEPLOY)
-    )
-    if near.exists():
-        return False
+    near = deploys.filter(time__range=(first_seen - SAME_DEPLOY, first_seen + SAME_DEPLOY))
     newest = deploys.filter(time__lte=first_seen).first()
-    if newest is not None and newest.build_id == build_id:
-        return False
+    for one in (*near, *([newest] if newest else [])):
+        if is_of(one, build_id):
+            adopt(one, build_id)
+            return False
     external_id = f"seen:{service}:{build_id}:{int(first_seen.timestamp()) // 3600}"
     _, created = record(
         NewChange(

@@ -78,10 +78,11 @@ def accept(
             together=_together([event.time_us for event in events], marked=True),
         )
     fields.register(environment_id, new_fields, decoded.notes, limits.fields)
-    refusals.arrived(
-        environment_id, events, kept, form=decoded.form, client=client, size=size, now=now
-    )
-    refusals.refused(environment_id, decoded.form, decoded.notes, now=now)
+    if refusals.is_new(token):
+        refusals.arrived(
+            environment_id, events, kept, form=decoded.form, client=client, size=size, now=now
+        )
+        refusals.refused(environment_id, decoded.form, decoded.notes, now=now)
     return Accepted(len(events), len(kept), rejected, decoded.notes)
 
 

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Max, Sum
+from redis.exceptions import RedisError
 
 from events.event import Event, Exposure, Notes
 from events.models import Arrival, Refusal
 from events.reasons import Reason, told
+from events.store.insert import mark
 from projects.models import Environment
 
 log = logging.getLogger("flipscope.events")
 
 FLUSH_EVERY_S = 2.0
+REMEMBERED_S = 900  # how long a client may try to send a batch again
 MAX_WAITING = 2000  # rows; beyond it services are counted together
 MANY = "(many services)"
 
@@ -53,6 +57,17 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (environment_id, minute, form, reason, what) DO UPDATE SET
     count = events_refusal.count + EXCLUDED.count, example = EXCLUDED.example
 """
+
+
+def is_new(token: str) -> bool:
+    """False for a batch that was counted before: its answer was lost, and it came again.
+
+    What is not remembered is counted: the store knows by itself what it has.
+    """
+    try:
+        return bool(cache.add(f"counted:{mark(token)}", 1, REMEMBERED_S))
+    except RedisError:
+        return True
 
 
 def arrived(

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 from django.test import Client
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from redis.exceptions import RedisError
 
 from events import refusals
 from events.models import Arrival, Refusal
@@ -20,6 +22,7 @@ from tests.events.test_body import PACK
 
 pytestmark = pytest.mark.usefixtures("event_store")
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
+DAY_AGO = datetime.now(UTC) - timedelta(days=1)
 
 
 class Sender:
@@ -80,11 +83,24 @@ def test_a_batch_sent_twice_counts_once(
     }[path]
     packed = gzip.compress(orjson.dumps(body))
     assert sender.post(path, packed, Content_Encoding="gzip").status_code == 200
-    before = count(environment)
+    before, arrived = count(environment), refusals.overview(environment.id, DAY_AGO)
     assert before > 0
+    assert arrived.events + arrived.exposures > 0
     time.sleep(0.01)
     assert sender.post(path, orjson.dumps(body)).status_code == 200
     assert count(environment) == before
+    assert refusals.overview(environment.id, DAY_AGO) == arrived  # nor twice on the Data page
+
+
+def test_while_the_cache_is_away_batches_are_counted_all_the_same(
+    sender: Sender, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: Any, **_named: Any) -> None:
+        raise RedisError("connection refused")
+
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCacheClient.add", away)
+    assert sender.post("/api/v1/events", [{"service": "shop"}]).status_code == 200
+    assert refusals.overview(environment.id, DAY_AGO).events == 1
 
 
 def test_the_same_batch_to_another_environment_is_another_batch(

@@ -22,6 +22,7 @@ OK, ERROR = 1, 2
 FIRST_ERROR_SEVERITY = 17
 # Kept of a span's own events: enough to read what happened, never the bulk of the span.
 MAX_SPAN_EVENTS, MAX_EVENT_ATTRIBUTES, MAX_EVENT_TEXT = 20, 20, 1000
+MAX_LINKS = 20
 UNKNOWN_SERVICE = "unknown_service"
 
 
@@ -47,7 +48,7 @@ class Span(NamedTuple):
     status_message: str
     attributes: Attributes
     events: list[SpanEvent]
-    links: int
+    links: list[tuple[int, int]]  # trace and span of each
 
 
 class Record(NamedTuple):
@@ -146,7 +147,10 @@ def add_span(span: Span, base: Source, into: Decoded) -> None:
         if kept := _kept_events(span):
             own.lists["span.events"] = kept
     if span.links:
-        own.integers["span.num_links"] = span.links
+        own.integers["span.num_links"] = len(span.links)
+        told = [f"{trace:032x}/{linked:016x}" for trace, linked in span.links[:MAX_LINKS] if trace]
+        if told:
+            own.lists["span.links"] = orjson.dumps(told).decode()
     if span.status_message:
         own.strings["status_message"] = span.status_message
     failed = span.status == ERROR or (span.status != OK and status_code >= 500)

@@ -92,7 +92,7 @@ def _span(span: dict[str, Any], notes: Notes) -> otlp.Span:
             )
             for event in _objects(span, "events")
         ],
-        len(_objects(span, "links")),
+        [(_id(link, "traceId", 16), _id(link, "spanId", 8)) for link in _objects(span, "links")],
     )
 
 

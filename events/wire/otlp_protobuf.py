@@ -77,7 +77,10 @@ def _spans(spans: Iterable[Any], known: Known, notes: Notes) -> Iterator[otlp.Sp
                 )
                 for event in span.events
             ],
-            len(span.links),
+            [
+                (int.from_bytes(link.trace_id[:16]), int.from_bytes(link.span_id[:8]))
+                for link in span.links
+            ],
         )
 
 

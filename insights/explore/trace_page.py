@@ -94,6 +94,7 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
         "evaluations": evaluations(access.environment.id, number, around),
         "event": event,
         "span_events": _span_events(event),
+        "links": _links(event),
     }
     return page(request, "insights/trace.html", context, fragment="insights/_trace.html")
 
@@ -195,6 +196,13 @@ def _span_events(event: Event | None) -> list[dict[str, Any]]:
     except ValueError:
         return []
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _links(event: Event | None) -> list[tuple[str, str]]:
+    """Trace and span of each link that the span was sent with."""
+    text = dict(event.attributes).get("span.links", "") if event else ""
+    found = [one.partition("/")[::2] for one in _flags(text)]
+    return [(trace, span) for trace, span in found if _hex(trace) and len(trace) <= LONGEST_ID]
 
 
 def _shown(row: Row, pairs: list[tuple[str, str]], wanted: str) -> Shown:

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from events.event import Decoded, DecodeError, Event
 from events.wire import otlp_json, otlp_protobuf
+from events.wire.otlp import MAX_LINKS
 from tests.events import otlp
 
 AT_NS = 1_764_000_000_123_456_789
@@ -148,6 +149,15 @@ def test_an_exception_event_is_copied_onto_its_span() -> None:
     event = event_of(events=events, status={"code": 2, "message": "broken"})
     assert event.strings == failed | {"status_message": "broken"}
     assert event.integers == {"span.num_events": 2}
+
+
+def test_the_first_links_of_a_span_are_kept_with_it() -> None:
+    there = [{"traceId": f"{n:032x}", "spanId": f"{n:016x}"} for n in range(1, 31)]
+    event = event_of(links=[{"traceId": "", "spanId": "0" * 15 + "1"}, *there])
+    assert event.integers == {"span.num_links": 31}
+    kept = orjson.loads(event.lists["span.links"])
+    assert kept[0] == f"{1:032x}/{1:016x}"
+    assert len(kept) == MAX_LINKS - 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.test import Client
 
 from insights.explore.waterfall import FOLD_FROM, MOST_ROWS, Span, waterfall
 from projects.models import Environment
+from tests.events import otlp
 from tests.events.test_query import store
 
 BEGIN = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -115,13 +116,30 @@ def test_the_page_shows_the_tree_its_flags_and_one_span_whole(
     assert viewer_page.get(f"{page}?at=2026-99-99&span=zz&open=x").status_code in (200, 404)
 
 
+def test_a_link_leads_to_the_other_trace(
+    environment: Environment, ingest_key: str, viewer_page: Client
+) -> None:
+    other = {"traceId": "cd" * 16, "spanId": "ef" * 8}
+    body = otlp.traces(otlp.span({"n": 1}, links=[other]), resource={"service.name": "queue"})
+    for packed, kind in (
+        (json.dumps(body).encode(), "application/json"),
+        (otlp.as_protobuf(body), "application/x-protobuf"),
+    ):
+        sent = Client().post("/v1/traces", packed, kind, headers={"X-API-Key": ingest_key})
+        assert sent.status_code == 200, sent.content
+        text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").content.decode()
+        assert f"/acme/production/traces/{'cd' * 16}?at=" in text
+        assert f"span={'ef' * 8}" in text
+        assert "span.links" not in text
+
+
 def test_span_events_are_kept_short_with_their_span() -> None:
     from events.wire.otlp import MAX_EVENT_TEXT, MAX_SPAN_EVENTS, SpanEvent, _kept_events
     from events.wire.otlp import Span as Wire
     from events.wire.values import Attributes
 
     told = [SpanEvent(2_000_000, "cache.miss", Attributes(strings={"k": "x" * 5000}))] * 50
-    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, 0)
+    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, [])
     kept = json.loads(_kept_events(wire))
     assert len(kept) == MAX_SPAN_EVENTS
     assert kept[0]["offset_ms"] == 1
@@ -139,7 +157,7 @@ def test_a_span_says_which_flags_it_asked_for() -> None:
         SpanEvent(2_000_000, "feature_flag.evaluation", Attributes(strings=dict(named)))
         for _ in range(2)
     ]
-    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, 0)
+    wire = Wire(1, 2, 0, "n", 2, 1_000_000, 5_000_000, 0, "", 0, "", Attributes(), told, [])
     into = Decoded("otlp")
     add_span(wire, Source("shop", "b1", "", "", Attributes()), into)
     assert json.loads(into.events[0].lists["span.flags"]) == ["USE_CACHING=on"]

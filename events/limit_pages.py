@@ -17,11 +17,11 @@ from web.pages import page
 
 LABELS = {
     "events_per_minute": ("Events a minute", "0 is without a limit"),
-    "body_bytes": ("Bytes of a body", "as sent"),
-    "unpacked_bytes": ("Bytes unpacked", "of a body"),
-    "attributes": ("Attributes of an event", "more refuse the event"),
-    "value_bytes": ("Bytes of a value", "longer ones are set aside"),
-    "fields": ("Fields of a service", "names offered in queries, a type and day"),
+    "body_bytes": ("Size of a body", "as sent, in bytes"),
+    "unpacked_bytes": ("Size unpacked", "of a body, in bytes"),
+    "attributes": ("Attributes of an event", "an event with more is refused"),
+    "value_bytes": ("Size of a value", "in bytes; a longer one is set aside"),
+    "fields": ("Fields of a service", "that queries offer, of a type, a day"),
 }
 
 
@@ -56,7 +56,13 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 def _page(request: HttpRequest, access: Access, status: int = 200, **more: Any) -> HttpResponse:
     keys = Key.objects.filter(project=access.project, kind="ingest", revoked_at=None)
     rows = [
-        {"key": key, "limits": [getattr(limits.of(key.id), name) for name in LABELS]}
+        {
+            "key": key,
+            "limits": [
+                (label, name.endswith("_bytes"), getattr(limits.of(key.id), name))
+                for name, (label, _) in LABELS.items()
+            ],
+        }
         for key in keys.select_related("environment").order_by("environment__slug", "name", "id")
     ]
     context = {
@@ -64,7 +70,7 @@ def _page(request: HttpRequest, access: Access, status: int = 200, **more: Any) 
         "section": "settings",
         "tab": "limits",
         "may_admin": access.can("admin"),
-        "labels": [label for label, _ in LABELS.values()],
+        "labels": LABELS.values(),
         "rows": rows,
         **more,
     }

@@ -48,6 +48,15 @@ class Builds:
 
 
 @dataclass(frozen=True, slots=True)
+class Callers:
+    """Requests of services that call `service`, by which of its builds their trace met."""
+
+    service: str
+    baseline: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Instances:
     """Copies of a service first seen from `at` on against those seen before: a deploy without
     build ids. `build` is what the deploy was announced as."""
@@ -73,7 +82,7 @@ class Comparison:
     """Two cohorts in one environment between `since` and `until` (aware times, UTC)."""
 
     environment_id: int
-    cohorts: Variants | Builds | Instances | Moment
+    cohorts: Variants | Builds | Callers | Instances | Moment
     since: datetime
     until: datetime
     scope: Scope = Scope()

@@ -31,7 +31,7 @@ class NothingToCompare(Exception):
 
 def totals(comparison: Comparison) -> Totals:
     """Both cohorts of one comparison. Raises NothingToCompare, StoreUnavailable, QueryTooLarge."""
-    comparison = _side_by_side(comparison)
+    comparison = side_by_side(comparison)
     found = totals_of_many([comparison])[0]
     if isinstance(found, NothingToCompare):
         raise found
@@ -260,7 +260,7 @@ def _rows(found: dict[str, Any], *names: str) -> Iterator[Any]:
     return zip(*(np.asarray(found.get(name, ())).tolist() for name in names), strict=True)
 
 
-def _side_by_side(comparison: Comparison) -> Comparison:
+def side_by_side(comparison: Comparison) -> Comparison:
     """Two builds are compared in the time from when the second served until one of them ended."""
     of = comparison.cohorts
     if not isinstance(of, Builds):

@@ -60,6 +60,7 @@ class Result:
     health: Health | None = None
     length: FixedLength | None = None  # where its end is known, with this look
     mix: Mix | None = None
+    callers: "Result | None" = None  # of a deploy: what the requests of its callers show
 
     @property
     def verdict(self) -> str:

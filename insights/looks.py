@@ -5,12 +5,14 @@ flags in one scan.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
 from flags.models import Flag
+from insights import callers
 from insights.by_build import by_build
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.examine import NothingToCompare, Plan, Result, examine, window_of
@@ -18,7 +20,7 @@ from insights.exposed import baseline_of, plan_between, seen
 from insights.fixed_length import FixedLength, kept
 from insights.models import Watch
 from insights.reasons import reasons
-from insights.results import result_json, told
+from insights.results import result_json, told, with_callers
 from insights.watches import (
     MOMENT_LENGTH,
     MOST_VARIANTS,
@@ -117,7 +119,7 @@ def _examined_build(watch: Watch, now: datetime) -> Result:
     shows is said only where side by side said nothing.
     """
     together = _examined_together(watch, now)
-    if together and (together.findings or now < watch.started_at + SIDE_BY_SIDE):
+    if together and (_told(together) or now < watch.started_at + SIDE_BY_SIDE):
         return together
     moment = Moment(watch.started_at, watch.service, watch.candidate)
     try:
@@ -139,7 +141,14 @@ def _examined_together(watch: Watch, now: datetime) -> Result | None:
         result = examine(comparison, length=length_of(watch))
     except NothingToCompare:
         return None
-    return result if any(one.delta.tested for one in result.judged) else None
+    if not any(one.delta.tested for one in result.judged):
+        return None
+    return replace(result, callers=callers.examined(comparison))
+
+
+def _told(result: Result) -> bool:
+    """Whether a deploy's own requests or its callers' show anything."""
+    return bool(result.findings or (result.callers and result.callers.findings))
 
 
 def _examined_instances(watch: Watch, until: datetime) -> Result:
@@ -158,10 +167,11 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     builds = _by_build(watch, result)
     if result.length is not None:
         watch.length = result.length.as_json()
-    watch.result = {**result_json(result, base, found), "builds": builds}
+    told_of = with_callers(result_json(result, base, found), result.callers, base)
+    watch.result = {**told_of, "builds": builds}
     watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence
-    watch.findings_count = len(result.findings)
+    watch.findings_count = len(watch.result["findings"])
     if watch.decided_at is None and watch.verdict in ("worse", "better"):
         watch.decided_at = now
         log.info("watch.decided", extra={"watch_id": watch.id, "verdict": watch.verdict})

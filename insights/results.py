@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from insights import mix, sentences
-from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
+from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Scope
 from insights.delta import LEVEL
 from insights.deltas import Delta
 from insights.examine import Result
@@ -115,6 +115,8 @@ def requests_link(comparison: Comparison, scope: Scope, base: str, measure: str 
         fields |= {"since": of.at.isoformat()} | ({"build": of.build} if of.build else {})
     elif isinstance(of, Instances):
         fields |= {"since": of.at.isoformat(), "service": of.service}
+    elif isinstance(of, Callers):
+        pass  # whichever build they met, which the requests themselves do not tell
     elif isinstance(of, Builds):
         fields |= {"service": of.service, "build": of.candidate}
     else:
@@ -153,6 +155,25 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
         "events_read": result.read_rows,
         "took_ms": round(result.took_ms, 1),
+    }
+
+
+def with_callers(kept: dict[str, Any], callers: Result | None, base: str) -> dict[str, Any]:
+    """A look at a deploy with what its callers' requests show: findings after its own, and the
+    deltas of their routes."""
+    if callers is None:
+        return kept
+    deltas = [delta_json(one) for one in callers.judged if not one.delta.scope.whole]
+    findings = [
+        finding_json(one, callers.comparison, base)
+        for one in callers.findings
+        if not one.delta.scope.whole
+    ]
+    return {
+        **kept,
+        "findings": [*kept["findings"], *findings],
+        "deltas": [*kept["deltas"], *deltas],
+        "callers": sorted({one["scope"]["service"] for one in deltas}),
     }
 
 

@@ -6,7 +6,7 @@ Numbers come from `web.words`, so that one number is never rounded two ways on a
 from datetime import timedelta
 from typing import Any
 
-from insights.cohorts import Builds, Comparison, Instances, Moment, Scope
+from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Scope
 from insights.deltas import Delta
 from insights.findings import Finding
 from insights.fixed_length import FixedLength
@@ -70,6 +70,8 @@ def cohorts(comparison: Comparison) -> tuple[str, str]:
         return "in this time", f"in the {_length(of.at - comparison.since)} before"
     if isinstance(of, Moment):
         return "since then", "in the hour before"
+    if isinstance(of, Callers):
+        return f"through {of.service} build {of.candidate}", f"through build {of.baseline}"
     if isinstance(of, Builds):
         return f"in build {of.candidate}", f"in build {of.baseline}"
     if isinstance(of, Instances):

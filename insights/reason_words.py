@@ -4,7 +4,7 @@ import math
 
 from insights.deltas import Delta
 from insights.overlaps import Overlap
-from insights.where import Segment, Term, Where
+from insights.where import Segment, Term, Where, is_level
 from web import words
 
 VALUES_SHOWN = 3
@@ -47,11 +47,14 @@ def _segment(segment: Segment, delta: Delta) -> str:
         amount = "Nearly all"
     else:
         amount = f"About {words.percent(round(excess.part, 2)).replace('.0%', '%')}"
-    numbers = (
-        f"{words.percent(excess.baseline)} → {words.percent(excess.candidate)};"
-        f" elsewhere {words.percent(excess.elsewhere[0])} → {words.percent(excess.elsewhere[1])}"
-    )
+    own, others = (excess.baseline, excess.candidate), excess.elsewhere
+    here, elsewhere = (" → ".join(_level(one, delta) for one in pair) for pair in (own, others))
+    numbers = f"{'typically ' if is_level(delta) else ''}{here}; elsewhere {elsewhere}"
     return f"{amount} of {_what(delta)} {_is(delta)} where {parts} ({numbers})."
+
+
+def _level(value: float, delta: Delta) -> str:
+    return words.milliseconds(math.expm1(value)) if is_level(delta) else words.percent(value)
 
 
 def _what(delta: Delta) -> str:

@@ -3,6 +3,7 @@ with it. Kept as JSON beside the finding, with the words that pages and reports 
 """
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from insights.deltas import Delta
 from insights.examine import Result
 from insights.findings import Finding
 from insights.overlaps import Overlap, overlaps
-from insights.where import Segment, Term, Where, search
+from insights.where import Segment, Term, Where, is_level, search
 
 log = logging.getLogger("flipscope.insights")
 
@@ -99,22 +100,25 @@ def where_json(where: Where, delta: Delta) -> dict[str, Any]:
     """Where an effect is, with its sentence, as findings keep it."""
     return {
         "sentence": reason_words.where(where, delta),
-        "segments": [_segment_json(one) for one in where.segments],
+        "segments": [_segment_json(one, delta) for one in where.segments],
         "unaffected": list(where.unaffected),
         "tested": where.tested,
     }
 
 
-def _segment_json(segment: Segment) -> dict[str, Any]:
+def _segment_json(segment: Segment, delta: Delta) -> dict[str, Any]:
+    """Shares of requests, or typical latencies in ms where the finding is of their level."""
     excess = segment.excess
+    values = (excess.baseline, excess.candidate, *excess.elsewhere)
+    own, other, *elsewhere = (math.expm1(v) if is_level(delta) else v for v in values)
     return {
         "terms": [_term_json(term) for term in segment.terms],
         "same_as": [_term_json(term) for term in segment.same],
         "explains_at_least": round(excess.explains, 4),
         "part": round(excess.part, 4),
-        "baseline": excess.baseline,
-        "candidate": excess.candidate,
-        "elsewhere": list(excess.elsewhere),
+        "baseline": own,
+        "candidate": other,
+        "elsewhere": elsewhere,
     }
 
 

@@ -77,12 +77,13 @@ def search(comparison: Comparison, delta: Delta) -> Where | None:
     if not found.attributes:
         return None
     thin = max(events // MOST_EVENTS, 1)
-    table = _by_value(inside, cut, hit, found, thin)
+    y = value_of(delta, hit)
+    table = _by_value(inside, cut, y, found, thin)
     sign = 1.0 if delta.d > 0 else -1.0
     candidates, unaffected, tested = _candidates(table, found.attributes, sign)
     if not candidates:
         return Where((), unaffected, tested)
-    masks, counts = _by_mask(inside, cut, hit, found, candidates, thin)
+    masks, counts = _by_mask(inside, cut, y, found, candidates, thin)
     return Where(tuple(chosen(candidates, masks, counts, tested, sign)), unaffected, tested)
 
 
@@ -100,16 +101,30 @@ def outcome(delta: Delta, cut: Cut) -> str:
     return f"duration_ms > {float(cut.thresholds[name if name in QUANTILES else 'p50'][-1])!r}"
 
 
+def value_of(delta: Delta, hit: str) -> str:
+    """What is averaged, as SQL: the outcome's share, or for levels of latency their logarithm.
+
+    A share above a threshold says nothing of requests that are always above it: what takes twice
+    as long everywhere would seem to be a matter of the fast ones.
+    """
+    return "log1p(duration_ms)" if is_level(delta) else f"toFloat64({hit})"
+
+
+def is_level(delta: Delta) -> bool:
+    """Whether segments are compared by their typical latency, not by a share of requests."""
+    return delta.measure in ("latency_mean", "latency_p50")
+
+
 def _by_value(
-    comparison: Comparison, cut: Cut, hit: str, found: attributes.Looked, thin: int
+    comparison: Comparison, cut: Cut, y: str, found: attributes.Looked, thin: int
 ) -> list[dict[str, Counts]]:
     """For each attribute, counts by coded value."""
-    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{hit} AS outcome"))
+    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{y} AS y"))
     coded = ", ".join(one.sql for one in found.attributes)
     rows = columns(
         Statement(
-            f"""SELECT place_of, value, cohort, bucket, sum(w) AS events, sumIf(w, outcome) AS hits
-                FROM (SELECT cohort, bucket, w, outcome, [{coded}] AS coded FROM {source.sql})
+            f"""SELECT place_of, value, cohort, bucket, sum(w) AS events, sum(w * y) AS hits
+                FROM (SELECT cohort, bucket, w, y, [{coded}] AS coded FROM {source.sql})
                 ARRAY JOIN coded AS value, arrayEnumerate(coded) AS place_of
                 GROUP BY place_of, value, cohort, bucket""",  # noqa: S608  # constant fragments
             source.parameters | found.parameters | attributes.bound(found.attributes),
@@ -204,7 +219,7 @@ def _joined(
 def _by_mask(
     comparison: Comparison,
     cut: Cut,
-    hit: str,
+    y: str,
     found: attributes.Looked,
     candidates: Sequence[Candidate],
     thin: int,
@@ -215,11 +230,11 @@ def _by_mask(
         parameters[f"keys{number}"] = sorted(one.keys)
         coded = found.attributes[one.attribute].sql
         bits.append(f"toUInt16(has({{keys{number}:Array(String)}}, {coded})) * {1 << number}")
-    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{hit} AS outcome"))
+    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{y} AS y"))
     rows = columns(
         Statement(
             f"""SELECT {" + ".join(bits)} AS mask, cohort, bucket,
-                    sum(w) AS events, sumIf(w, outcome) AS hits
+                    sum(w) AS events, sum(w * y) AS hits
                 FROM {source.sql} GROUP BY mask, cohort, bucket""",  # noqa: S608
             source.parameters | found.parameters | attributes.bound(found.attributes) | parameters,
         )

@@ -124,3 +124,52 @@ def test_absence_of_an_attribute_is_a_value(environment: Environment, ingest_key
     send(requests(START, count=7000, users=1200, change=absent), ingest_key)
     best = found_in(environment).segments[0]
     assert best.terms == (Term("beta", "absent"),)
+
+
+def slow_finding(environment: Environment) -> Where:
+    comparison = Comparison(environment.id, Variants("CACHE", "off", "on"), START, END)
+    result = examine(comparison)
+    finding = next(one for one in result.findings if one.delta.is_latency)
+    where = search(comparison, finding.delta)
+    assert where is not None
+    return where
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_what_slows_everything_alike_is_nowhere_in_particular(
+    environment: Environment, ingest_key: str
+) -> None:
+    def alike(request: Request, rng: random.Random) -> None:
+        rows = int(10 ** rng.uniform(1, 4))  # many rows take long whatever the flag is
+        cached = on("CACHE", request.user)
+        request.fields["export_rows"] = rows
+        request.fields["flags"]["CACHE"] = "on" if cached else "off"
+        request.fields["duration_ms"] *= (1 + rows / 200) * (2 if cached else 1)
+
+    send(requests(START, count=6000, users=800, change=alike), ingest_key)
+    where = slow_finding(environment)
+    assert where.segments == ()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_several_bad_values_of_one_attribute_are_one_finding(
+    environment: Environment, ingest_key: str
+) -> None:
+    def two_countries(request: Request, rng: random.Random) -> None:
+        country = random.Random(request.user).choice(["DE", "FR", "US", "JP", "NZ", "IN"])
+        cached = on("CACHE", request.user)
+        request.fields["country"] = country
+        request.fields["app_version"] = rng.choice(["7.1", "7.2"])
+        request.fields["flags"]["CACHE"] = "on" if cached else "off"
+        if cached and country in ("DE", "JP"):
+            request.fields["duration_ms"] *= 3
+
+    send(requests(START, count=8000, users=1500, change=two_countries), ingest_key)
+    where = slow_finding(environment)
+    (segment,) = where.segments
+    (term,) = segment.terms
+    assert (term.field, term.op, set(term.values)) == ("country", "in", {"DE", "JP"})
+    assert segment.excess.part > 0.65
+    assert "app_version" in where.unaffected

@@ -159,7 +159,7 @@ def test_a_long_history_is_read_over_several_visits(
     assert source.walk
     assert source.read_to < minutes_ago(60), "not all is known yet"
     assert source.next_at <= timezone.now(), "it goes on at once"
-    service.entries.insert(0, history("launchdarkly", 101, NOW))  # meanwhile
+    service.entries.insert(0, history("launchdarkly", 101, timezone.now()))  # meanwhile
     found += [asking.visit(source.id).found for _ in range(3)]
     assert 30 < found[0] < 50
     assert found[-1] == 1, "what came meanwhile"

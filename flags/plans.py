@@ -70,15 +70,15 @@ def create(
             name=name,
             description=description,
             actor=actor,
-            reason=_with_override(reason, override),
+            reason=with_override(reason, override),
             approval_needed=approval,
         )
         titles = []
         for one in sorted(asked, key=lambda one: one.key):  # one order of locks for everyone
             flag = locked(environment, one.key)
-            before, planned = _read(flag, one.plan, now, own=None)
-            _check_freeze(environment, planned, override)
-            plan = _keep(launch, flag, planned, approval=approval)
+            before, planned = read_for(flag, one.plan, now, own=None)
+            check_freeze(environment, planned, override)
+            plan = keep(launch, flag, planned, approval=approval)
             titles.append(words.planned(before, applied(before, planned.steps[0][1])))
             if plan.status in Plan.LIVE:
                 touch(environment, flag)
@@ -90,14 +90,15 @@ def create(
     return launch
 
 
-def _with_override(reason: str, override: str) -> str:
+def with_override(reason: str, override: str) -> str:
+    """The reason to keep with a launch."""
     override = check_text("override", override, LONGEST_REASON).strip()
     if not override:
         return reason
     return (f"{reason} · override: {override}" if reason else f"Override: {override}")[:1000]
 
 
-def _read(
+def read_for(
     flag: Flag, asked: Mapping[str, Any], now: datetime, own: Plan | None
 ) -> tuple[Definition, Planned]:
     """(what the flag serves when it begins, the plan), checked with all other plans."""
@@ -139,7 +140,8 @@ def _span(plan: Plan) -> str:
     return f"{text} to {plan.until:%Y-%m-%d %H:%M:%S} UTC" if plan.until else f"{text} UTC"
 
 
-def _check_freeze(environment: Environment, planned: Planned, override: str) -> None:
+def check_freeze(environment: Environment, planned: Planned, override: str) -> None:
+    """Raises Withheld where a step falls into a freeze and nobody said why it may."""
     for at, _ in planned.steps:
         if (freeze := governance.freeze_at(environment, at)) and not override.strip():
             raise Withheld(
@@ -150,9 +152,10 @@ def _check_freeze(environment: Environment, planned: Planned, override: str) -> 
             )
 
 
-def _keep(
+def keep(
     launch: Launch, flag: Flag, planned: Planned, *, approval: bool, plan: Plan | None = None
 ) -> Plan:
+    """Writes a plan and its steps down."""
     plan = plan or Plan(launch=launch, flag=flag)
     plan.kind = planned.kind
     plan.asked = {name: value for name, value in planned.asked.items() if name != "override"}
@@ -219,15 +222,15 @@ def edit(
     """Another time or another change in place of what was planned; needs approval anew."""
     with transaction.atomic():
         plan = held(environment, plan_id)
-        _check_not_begun(plan, now)
+        check_not_begun(plan, now)
         before = {"flag": plan.flag.key, "status": plan.status, **plan.asked}
-        _, planned = _read(plan.flag, asked, now, own=plan)
-        _check_freeze(environment, planned, override)
+        _, planned = read_for(plan.flag, asked, now, own=plan)
+        check_freeze(environment, planned, override)
         approval = governance.needs_approval(environment) and not override.strip()
         plan.launch.approved_by, plan.launch.approved_at = "", None
         plan.launch.approval_needed = approval
         plan.launch.save()
-        _keep(plan.launch, plan.flag, planned, approval=approval, plan=plan)
+        keep(plan.launch, plan.flag, planned, approval=approval, plan=plan)
         if approval:
             for other in plan.launch.plans.filter(status=Plan.Status.PLANNED):
                 other.status = Plan.Status.WAITING
@@ -237,7 +240,8 @@ def edit(
     return plan
 
 
-def _check_not_begun(plan: Plan, now: datetime) -> None:
+def check_not_begun(plan: Plan, now: datetime) -> None:
+    """Raises PlanConflict for a plan that has ended, or is under way."""
     if plan.status not in Plan.OPEN:
         raise PlanConflict(f"This plan is {plan.get_status_display().lower()} already.")
     if plan.at <= now or plan.steps.filter(done=True).exists():
@@ -264,12 +268,12 @@ def approve(launch: Launch, *, actor: str, now: datetime) -> Launch:
             if plan.at <= now:
                 raise PlanConflict("Its time has passed. Plan it anew.")
             try:
-                _, planned = _read(flag, plan.asked, now, own=plan)
+                _, planned = read_for(flag, plan.asked, now, own=plan)
             except DefinitionError as error:
                 raise PlanConflict(
                     f"It no longer fits what {flag.key} serves: {error.message}"
                 ) from None
-            _keep(launch, flag, planned, approval=False, plan=plan)
+            keep(launch, flag, planned, approval=False, plan=plan)
             touch(environment, flag)
             put_on_record(environment, plan, actor, "plan.approved", "")
         launch.approved_by, launch.approved_at = actor, now

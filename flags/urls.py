@@ -21,6 +21,7 @@ urlpatterns = [
     path("ofrep/v1/evaluate/flags/<path:key>", ofrep.evaluate_one),
     path("flagd/flags.json", ofrep.flagd_document),
     path(f"{LAUNCHES}new", launch_views.new_launch, name="new-launch"),
+    path(f"{LAUNCHES}<int:launch_id>/edit", launch_views.edit_launch, name="edit-launch"),
     path(f"{LAUNCHES}policy", policy_views.policy, name="policy"),
     path("<slug:project>/<slug:environment>/segments", segment_views.segments, name="segments"),
     path(f"{LAUNCHES}<int:launch_id>/act", launch_views.act_on_launch, name="act-on-launch"),

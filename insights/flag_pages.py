@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flags.models import Flag, FlagVersion
+from flags.acts import ramp_of
+from flags.models import Flag, FlagVersion, Plan
 from flags.upcoming import serving
 from flags.words import state, state_in_words
 from flags.wrong import DefinitionError
@@ -13,6 +14,7 @@ from insights.change_page import ROWS_SHOWN, ordered, pictures, said_once
 from insights.changes import Told, told
 from insights.cohorts import Scope
 from insights.exposed import Seen, seen
+from insights.health import health
 from insights.models import Watch
 from insights.series import lines
 from projects.models import Environment
@@ -22,6 +24,8 @@ from web import words
 from web.charts import Chart
 
 DAY = timedelta(hours=24)
+DOUBLED = timedelta(hours=1)
+SETTLED = timedelta(minutes=1)  # after a change, while caches still hold the value before
 VERSIONS = 6  # newest; the history has them all
 SHOWN = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 180, 360))
 LONGEST_SHOWN = SHOWN[-1]
@@ -122,6 +126,7 @@ class FlagPage:
     over_time: list[Chart]
     versions: list[FlagVersion]
     history: list[Told]
+    doubled: str
     requests_urls: list[tuple[str, str]]
 
 
@@ -162,6 +167,7 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
+        doubled=_doubled(environment, flag, now),
         requests_urls=[
             (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares
         ],
@@ -178,6 +184,19 @@ def _state(flag: Flag | None, now: datetime) -> str:
         return state_in_words(flag)
     flag.enabled = current.enabled
     return state(current)
+
+
+def _doubled(environment: Environment, flag: Flag | None, now: datetime) -> str:
+    """Users in two variants of one version, lately. Ramps move people by design: not then."""
+    if flag is None or ramp_of(flag.definition()) is not None:
+        return ""
+    if Plan.objects.filter(flag=flag, status=Plan.Status.RUNNING).exists():
+        return ""
+    since = (now - DOUBLED).replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+    newest = flag.versions.defer("definition").first()
+    if newest is not None:
+        since = max(since, newest.at + SETTLED)
+    return health(environment.pk, flag.key, since, now).doubled() if since < now else ""
 
 
 def _shown(age: timedelta) -> timedelta:

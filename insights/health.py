@@ -66,6 +66,13 @@ class Health:
             )
         return ""
 
+    def doubled(self) -> str:
+        """Who saw two variants of one version, which a split never gives anybody; or ""."""
+        if not self.in_both:
+            return ""
+        seen, units = words.count(self.in_both).capitalize(), words.number(self.units)
+        return f"{seen} of {units} users saw two variants of one version"
+
     def warnings(self, *, moving: bool = False) -> list[str]:
         """What a reader should know, each a sentence without its full stop.
 

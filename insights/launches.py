@@ -151,6 +151,11 @@ class LaunchPage:
     store_away: bool
 
     @property
+    def may_change(self) -> bool:
+        """Whether all of it is still to come."""
+        return self.open and not self.begun
+
+    @property
     def stage(self) -> str:
         """What the buttons depend on: a form half filled in stays while this stays."""
         return "-".join([self.status.replace(" ", "-"), *sorted(self.can)]).lower()

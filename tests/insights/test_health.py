@@ -1,10 +1,14 @@
 """Cohorts that are not what they seem: said, and where they must be, nothing is claimed."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
+from flags import editing
 from insights.cohorts import Comparison, Variants
 from insights.examine import Plan, examine
 from insights.health import Health, health
@@ -81,3 +85,26 @@ def test_what_was_served_before_the_start_is_another_versions(
     known = health(environment.id, "CACHE", turned_on, END)
     assert known.units > 50
     assert known.in_both == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_a_flags_page_says_who_saw_two_variants_of_one_version(
+    environment: Environment, ingest_key: str, viewer_page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = datetime.now(UTC) - timedelta(minutes=40)
+    for key, swap in (("MIXED", 0.5), ("CLEAN", 0.0)):
+        split = {"rules": [{"split": {"on": 50, "off": 50}}], "enabled": True}
+        with monkeypatch.context() as earlier:
+            earlier.setattr(timezone, "now", lambda: started - timedelta(minutes=10))
+            editing.create(environment, {"key": key, "type": "boolean"} | split, actor="eve")
+
+        def asked(request: Request, rng: random.Random, key: str = key, swap: float = swap) -> None:
+            on = bool(int(request.fields["user_id"].strip("u")) % 2) != (rng.random() < swap)
+            request.fields["flags"][key] = "on" if on else "off"
+
+        send(requests(started, count=600, change=asked), ingest_key)
+    mixed = viewer_page.get("/acme/production/flags/MIXED").content.decode()
+    clean = viewer_page.get("/acme/production/flags/CLEAN").content.decode()
+    assert re.search(r"<b>[\w,]+ of [\d,]+ users saw two variants of one version</b>", mixed)
+    assert "two variants" not in clean

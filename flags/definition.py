@@ -112,7 +112,7 @@ def read(key: str, given: Mapping[str, Any], version: int = 1) -> Definition:
     )
 
 
-TAKEN = ("change", "edit", "history", "revert")  # pages of a flag
+TAKEN = ("change", "edit", "history", "revert", "state")  # pages of a flag
 
 
 def check_key(key: Any) -> str:

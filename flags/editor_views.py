@@ -130,6 +130,7 @@ class _Form:
             "state": words.state_in_words(flag),
             "after": words.state(after) if after else "",
             "rows": self.rows,
+            "everyone_placed": any(not row.conditions for row in self.rows),
             "raw": self.raw,
             "json": sent.get("json") or _pretty(flag),
             "enabled": sent.get("enabled") == "on" if sent else flag.enabled,

@@ -11,7 +11,7 @@ from flags.models import Launch, Plan, Step
 from flags.plans import warnings
 from flags.ramps import read_ramp
 from flags.wrong import DefinitionError
-from web.words import day
+from web.words import count, day
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,10 @@ def summary(plan: Plan, now: datetime) -> str:
     told = lines(plan)
     if not told:
         return plan.flag.key
-    more = f", then in {len(told) - 1} more steps" if plan.kind == "steps" and told[1:] else ""
-    return told[0].words + more
+    left = len(told) - 1
+    if plan.kind != "steps" or not left:
+        return told[0].words
+    return f"{told[0].words}, then in {count(left)} more step{'s' if left > 1 else ''}"
 
 
 def percent_now(plan: Plan, now: datetime) -> float | None:

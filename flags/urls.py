@@ -39,6 +39,7 @@ urlpatterns = [
         import_views.export_flags,
         name="export-flags",
     ),
+    path(f"{PLACE}<path:key>/state", views.flag_state, name="flag-state"),
     path(f"{PLACE}<path:key>/history", history_views.flag_history, name="flag-history"),
     path(f"{PLACE}<path:key>/revert", history_views.revert_flag, name="revert-flag"),
     path(f"{PLACE}<path:key>/edit", editor_views.edit_flag, name="edit-flag"),

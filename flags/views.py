@@ -6,14 +6,17 @@ from urllib.parse import quote
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_POST
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
 from flags import editing
 from flags.forms import ChangeForm, NewFlagForm
 from flags.governance import Withheld
+from flags.listening import state_now
 from flags.saving import Edited
 from flags.wrong import DefinitionError
 from projects.access import Access, environment_for
+from web.pages import page
 
 
 @require_POST
@@ -39,6 +42,19 @@ def change_flag(request: HttpRequest, project: str, environment: str, key: str) 
         return sent_to(request, address, messages.ERROR, error.message)
     level = messages.SUCCESS if edited.change else messages.INFO
     return sent_to(request, address, level, f"{edited.title}.")
+
+
+@require_GET
+def flag_state(request: HttpRequest, project: str, environment: str, key: str) -> HttpResponse:
+    """The one line that open pages ask for when they hear of a flip: no event is read for it."""
+    access = environment_for(request, project, environment)
+    flag = editing.find(access.environment, key)
+    if flag is None:
+        raise Http404(f"There is no flag {key} in {environment}.")
+    base = f"/{project}/{environment}"
+    words = state_now(flag, timezone.now())
+    context = {"access": access, "flag": flag, "state_words": words, "base": base}
+    return page(request, "flags/_serving.html", context)
 
 
 @require_POST

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flags.acts import ramp_of
+from flags.listening import state_now
 from flags.models import Flag, FlagVersion, Plan
-from flags.upcoming import serving
-from flags.words import state, state_in_words
-from flags.wrong import DefinitionError
+from flags.words import state_in_words
 from insights import charts
 from insights.change_page import ROWS_SHOWN, ordered, pictures, said_once
 from insights.changes import Told, told
@@ -133,7 +132,7 @@ class FlagPage:
 def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -> FlagPage | None:
     """None for a key that is neither defined here nor seen in the last day's events."""
     flag = Flag.objects.filter(environment=environment, key=key).first()
-    state_words = _state(flag, now)
+    state_words = state_now(flag, now) if flag else "known from events only"
     shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
     watch = Watch.objects.filter(
         environment=environment, subject=Watch.Subject.FLAG, flag=key, ended_at=None
@@ -172,18 +171,6 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
             (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares
         ],
     )
-
-
-def _state(flag: Flag | None, now: datetime) -> str:
-    """What users get at this second, whether or not the worker has written it down yet."""
-    if flag is None:
-        return "known from events only"
-    try:
-        current = serving(flag, now)
-    except DefinitionError:
-        return state_in_words(flag)
-    flag.enabled = current.enabled
-    return state(current)
 
 
 def _doubled(environment: Environment, flag: Flag | None, now: datetime) -> str:

@@ -1,17 +1,18 @@
 // Pages that hear of a flip within the second (data-stream: the address of the event stream;
-// data-generation: what the page was made from). Each notice asks for the live fragment anew.
+// data-generation: what the page was made from). Each notice asks for the live fragments anew.
 (() => {
   const TOGETHER_MS = 80; // several notices in a row are one question
   let source;
   let asking;
 
-  function ask(fragment) {
+  function ask() {
     clearTimeout(asking);
-    asking = setTimeout(() => window.htmx?.trigger(fragment(), "live"), TOGETHER_MS);
+    asking = setTimeout(() => {
+      for (const one of document.querySelectorAll("[data-live]")) window.htmx?.trigger(one, "live");
+    }, TOGETHER_MS);
   }
 
   function listen() {
-    const fragment = () => document.querySelector("[data-live]");
     const page = document.querySelector("[data-stream]");
     if (!page || !window.EventSource) return;
     let first = true;
@@ -21,7 +22,7 @@
       try { told = JSON.parse(event.data); } catch { /* a notice all the same */ }
       const known = first && told.etag === `"${page.dataset.generation}"`;
       first = false;
-      if (!known && fragment()) ask(fragment);
+      if (!known) ask();
     });
   }
 

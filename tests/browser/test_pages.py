@@ -175,5 +175,6 @@ def test_a_flip_by_somebody_else_shows_within_a_second(
     )
     said.append('data: {"type": "refetchEvaluation", "etag": "\\"g9\\""}\n\n')
     expect(page.get_by_role("button", name="Turn on")).to_be_visible(timeout=2000)
+    expect(page.locator("#_serving")).to_contain_text("off for everyone")
     expect(page.locator("#_flag")).to_contain_text("API key “ci”")
     assert complaints == []

@@ -1,12 +1,16 @@
 """Flipping a flag from its page."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
+from django.utils import timezone
 
+from flags import plans
 from flags.models import Flag
+from flags.plans import Asked
 from releases.models import Change
 from tests.flags.conftest import MakeFlag
 
@@ -132,3 +136,29 @@ def test_a_bad_new_flag_is_refused(
     answer = editor_page.post("/acme/production/flags/new", {"key": key})
     assert said(answer)[0].startswith(message)
     assert Flag.objects.count() == 1
+
+
+def test_the_line_that_open_pages_ask_for_says_what_is_served_at_this_second(
+    viewer_page: Client, outsider_page: Client, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = make_flag(enabled=False)
+    address = f"{PAGE}/state"
+    assert "off for everyone" in viewer_page.get(address).content.decode()
+    now = timezone.now()
+    asked = Asked(
+        flag.key,
+        {
+            "at": (now + timedelta(minutes=1)).isoformat(),
+            "patch": {"enabled": True, "default_variant": "on"},
+        },
+    )
+    plans.create(flag.environment, [asked], actor="eve", now=now)
+    assert "off for everyone" in viewer_page.get(address).content.decode()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=2))
+    line = viewer_page.get(address).content.decode()
+    assert "on for everyone" in line, "though no worker has written it down"
+    assert ">On<" in line
+    assert not Flag.objects.get().enabled
+    assert outsider_page.get(address).status_code == 404
+    assert viewer_page.get("/acme/production/flags/NOPE/state").status_code == 404
+    assert viewer_page.post(address).status_code == 405

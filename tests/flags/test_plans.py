@@ -249,7 +249,7 @@ def test_a_later_edit_is_told_to_whoever_looks_at_the_plan(api: Asker, off: Flag
 
 
 def test_a_ramp_held_and_rolled_back_on_the_record(api: Asker, off: Flag) -> None:
-    soon = {"from": ahead(seconds=1), "until": ahead(hours=1), "variant": "on"}
+    soon = {"from": ahead(seconds=3), "until": ahead(hours=1), "variant": "on"}
     plan = api("POST", PLANS, soon).json()
     one = f"{BASE}/plans/{plan['id']}"
     start = Plan.objects.get().at

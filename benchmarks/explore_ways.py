@@ -118,13 +118,15 @@ class Timed:
         self.seconds = 0.0
 
     def __call__(self, statement: Any) -> Any:
+        from django.conf import settings
+
         from events.store.client import client
         from events.store.read import Result
 
         # What a filter matched is remembered by the engine; here as for others, it is asked anew.
-        settings = {"use_query_condition_cache": 0}
+        said = {"use_query_condition_cache": 0, "max_execution_time": settings.EVENTS_QUERY_SECONDS}
         began = time.perf_counter()
-        found = client().query(statement.sql, parameters=statement.parameters, settings=settings)
+        found = client().query(statement.sql, parameters=statement.parameters, settings=said)
         took = time.perf_counter() - began
         self.seconds += took
         rows = [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]

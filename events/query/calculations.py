@@ -7,6 +7,7 @@ where steps are known. CONCURRENCY is how many events were under way at once, on
 
 import itertools
 import math
+from functools import lru_cache
 from typing import Any
 
 from events.query.columns import Column
@@ -128,6 +129,7 @@ def bin_of(number: str) -> str:
     return f"multiIf({number} > 0, {size}, {number} < 0, -({size}), toInt32({ZERO}))"
 
 
+@lru_cache(maxsize=4096)
 def bounds(place: int) -> tuple[float, float]:
     """From and to of a bin's values."""
     if place == ZERO:

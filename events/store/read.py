@@ -19,6 +19,7 @@ from events.store.client import StoreUnavailable, client, unavailable_as_such
 from events.store.layout import READING
 from web.errors import QuestionTooLarge
 
+TIMEOUT, MEMORY = 159, 241
 # TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES
 TOO_LARGE = frozenset({158, 159, 307, 241, 396})
 # too many queries, network, disk full, read-only table, cancelled, server shutting down, no node,
@@ -98,6 +99,16 @@ def _why_pattern(text: str) -> str:
     return found[1][:200] if found else "it can't be compiled"
 
 
+def _too_much(error: EngineError) -> str:
+    if error.code == TIMEOUT:
+        return f"took more than {settings.EVENTS_QUERY_SECONDS} seconds"
+    if "(total)" in str(error):
+        return "needs more memory than the event store has left now"
+    if error.code == MEMORY:
+        return f"needs more than {settings.EVENTS_QUERY_BYTES // 1024**2} MiB of memory"
+    return "reads or answers more than the event store allows"
+
+
 def _read_rows(result: QueryResult) -> int:
     return int((result.summary or {}).get("read_rows", 0))
 
@@ -121,9 +132,7 @@ def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[Quer
     except EngineError as error:
         if error.code in TOO_LARGE:
             raise QueryTooLarge(
-                f"The query took more than {settings.EVENTS_QUERY_SECONDS} seconds or "
-                f"{settings.EVENTS_QUERY_BYTES // 1024**2} MiB. Ask for a shorter time or "
-                "fewer groups."
+                f"The query {_too_much(error)}. Ask for a shorter time or fewer groups."
             ) from error
         if error.code == BAD_PATTERN:
             raise BadPattern(_why_pattern(str(error))) from error

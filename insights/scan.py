@@ -21,6 +21,14 @@ NO_PLACE = 65535
 OTHER_ROUTES = "(other routes)"
 UNSLICED_S = 10**9
 More = tuple[Sequence[str], str]  # columns and a condition beyond the usual ones
+THIN = "trace % {thin:UInt32} = 0"
+FEW_FLAGS = 4
+# A flag and its variant as a number: half of it the flag's hash, half the pair's.
+FLAG_KEY = "bitShiftRight(cityHash64(flag), 32)"
+PAIR_KEY = f"""bitOr(
+    bitAnd(cityHash64(substring(pair, 1, position(pair, '{SEPARATOR}') - 1)), 18446744069414584320),
+    bitAnd(cityHash64(pair), 4294967295))"""
+FLAG_OF_KEY = "bitShiftRight(key, 32)"
 FAILED = "(error OR status_code >= 400)"
 KNOWN_BEFORE = timedelta(hours=6)  # how far back an instance is looked for to be an old one
 
@@ -117,8 +125,10 @@ def source(
     condition on the events.
     """
     first = comparisons[0].cohorts
+    if thin > 1:  # asked of the tables themselves: a join names its columns anew
+        only = " AND ".join(filter(None, (only, THIN)))
     found = (
-        _variants(comparisons, cut, (extra, only))
+        _variants(comparisons, cut, (extra, only), THIN if thin > 1 else "1")
         if isinstance(first, Variants)
         else _one(comparisons[0], cut, (extra, only))
     )
@@ -129,8 +139,7 @@ def source(
     if not any(one.slice_s for one in comparisons):
         slice = "0"
     sql = f"""(SELECT *, {slice} AS slice
-        FROM ({found.sql}) WHERE cohort > 0 AND place != {NO_PLACE}
-        {"AND trace % {thin:UInt32} = 0" if thin > 1 else ""})"""  # noqa: S608
+        FROM ({found.sql}) WHERE cohort > 0 AND place != {NO_PLACE})"""  # noqa: S608
     return Source(sql, found.parameters)
 
 
@@ -163,12 +172,11 @@ def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
     return Source(f"SELECT *, own AS cohort FROM ({hits.sql})", hits.parameters | bound)  # noqa: S608
 
 
-def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More) -> Source:
+def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More, traces: str) -> Source:
     """Traces that saw exactly one variant of a flag, joined to their entry events.
 
-    The fold over a trace's pieces comes first; traces that saw two variants of one flag have more
-    pairs than flags, and only those (`mixed`, empty for the others) are searched for which. Cohorts
-    are numbers before the join, as texts are dear to copy.
+    The fold over a trace's pieces comes first, on keys of numbers (`PAIR_KEY`), as texts are dear
+    to copy and to compare; a trace that saw two variants of a flag has two keys with its half.
     """
     hits = _hits(comparisons, cut, "0", more)
     cohorts: dict[str, list[int]] = {}  # a baseline may serve several comparisons
@@ -186,7 +194,7 @@ def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More) -> Source
         "pairs": list(cohorts),
         "pair_numbers": list(range(1, len(cohorts) + 1)),
         "cohorts": list(cohorts.values()),
-        "flags": flags,
+        "flags": sorted(set(flags)),
         "starts": starts,
         "ends": ends,
     }
@@ -194,25 +202,28 @@ def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More) -> Source
     if len({(one.since, one.until) for one in comparisons}) > 1:
         own_windows = """AND toUnixTimestamp64Micro(time) >= {starts:Array(Int64)}[cohort]
             AND toUnixTimestamp64Micro(time) < {ends:Array(Int64)}[cohort]"""
+    own_keys = f"arrayMap(pair -> {PAIR_KEY}, pairs)"
+    if len(set(flags)) <= FEW_FLAGS:
+        own_keys = f"""arrayFilter(key -> has(
+            arrayMap(flag -> {FLAG_KEY}, {{flags:Array(String)}}), {FLAG_OF_KEY}), {own_keys})"""
     sql = f"""SELECT * FROM (
         SELECT hit.*, arrayJoin(numbers) AS cohort
         FROM (
-            SELECT trace, arrayFlatten(arrayMap(
-                pair -> {{cohorts:Array(Array(UInt16))}}[transform(pair, {{pairs:Array(String)}},
-                    {{pair_numbers:Array(UInt16)}}, toUInt16(0))],
-                if(empty(mixed), every, arrayFilter(
-                    (pair, flag) -> countEqual(mixed, flag) = 1, every, mixed)))) AS numbers
-            FROM (
-                SELECT trace, groupUniqArrayArray(pairs) AS every,
-                    groupUniqArrayArray(flags) AS asked,
-                    arrayMap(pair -> splitByChar('{SEPARATOR}', pair)[1],
-                        if(length(every) = length(asked), [], every)) AS mixed
-                FROM exposures
-                WHERE environment = {{environment:UInt32}} AND trace != 0
-                    AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - INTERVAL 1 HOUR
-                    AND hour <= {{until:DateTime64(6, 'UTC')}} + INTERVAL 1 HOUR
-                    AND hasAny(flags, {{flags:Array(String)}})
-                GROUP BY trace)
+            SELECT trace, groupUniqArrayArray({own_keys}) AS every,
+                arrayMap(key -> {FLAG_OF_KEY}, every) AS asked,
+                if(arrayUniq(asked) = length(asked), every, arrayFilter(
+                    (key, flag) -> countEqual(asked, flag) = 1, every, asked)) AS once,
+                arrayFlatten(arrayMap(
+                    key -> {{cohorts:Array(Array(UInt16))}}[transform(key,
+                        arrayMap(pair -> {PAIR_KEY}, {{pairs:Array(String)}}),
+                        {{pair_numbers:Array(UInt16)}}, toUInt16(0))],
+                    once)) AS numbers
+            FROM exposures
+            WHERE environment = {{environment:UInt32}} AND trace != 0 AND {traces}
+                AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - INTERVAL 1 HOUR
+                AND hour <= {{until:DateTime64(6, 'UTC')}} + INTERVAL 1 HOUR
+                AND hasAny(flags, {{flags:Array(String)}})
+            GROUP BY trace
         ) AS seen INNER JOIN ({hits.sql}) AS hit ON seen.trace = hit.trace)
         WHERE cohort > 0 {own_windows}"""  # noqa: S608  # constant fragments only
     return Source(sql, parameters)

@@ -99,6 +99,45 @@ def test_a_trace_that_saw_two_variants_is_in_no_cohort_of_that_flag(
     assert totals(variants(environment, "BANNER")).events.sum() == 400
 
 
+def test_a_variant_that_is_not_compared_takes_its_trace_away_too(
+    environment: Environment, ingest_key: str
+) -> None:
+    events = requests(START, count=400, change=flagged)
+    for number, event in enumerate(events):
+        event["trace_id"] = f"{number + 1:032x}"
+    third = dict(events[0], flags={"CACHE": "blue"}) | {"kind": "internal", "name": "inner"}
+    send([*events, third], ingest_key)
+    many = [variants(environment, f"F{n}") for n in range(6)]
+    for found in (
+        totals(variants(environment, "CACHE")),
+        totals_of_many([variants(environment, "CACHE"), *many])[0],
+    ):
+        assert isinstance(found, Totals)
+        assert found.events.sum() == 399
+
+
+def test_shares_of_much_traffic_are_judged_from_a_part_of_the_traces(
+    environment: Environment, ingest_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice as many events as are needed: one trace in two is looked at for the shares."""
+    monkeypatch.setattr("insights.comparison.IMPRESSION", 2000)
+    began = START.timestamp()
+
+    def ramped(request: Request, rng: random.Random) -> None:
+        passed = (request.time.timestamp() - began) / (END - START).total_seconds()
+        request.fields["flags"]["CACHE"] = "on" if rng.random() < passed else "off"
+        request.fields["flags"]["BANNER"] = "on" if on("BANNER", request.user) else "off"
+
+    send(requests(START, count=4000, change=ramped), ingest_key)
+    asked = [variants(environment, "CACHE"), variants(environment, "BANNER")]
+    moving, steady = totals_of_many(asked)
+    assert isinstance(moving, Totals)
+    assert isinstance(steady, Totals)
+    assert moving.events.shape[1] > 1
+    assert steady.events.shape[1] == 1
+    assert moving.events.sum() == steady.events.sum() == 4000
+
+
 def test_three_times_slower_with_402s_is_told_from_the_store(
     environment: Environment, ingest_key: str
 ) -> None:

@@ -1,14 +1,16 @@
 """The intake over HTTP: each format beside the engine's bulk insert, sustained, and while queried.
 
-    python -m benchmarks.intake [--events 50000] [--minutes 5] [--rate 10000]
+    python -m benchmarks.intake [--events 100000] [--minutes 5] [--rate 10000]
 
-Starts a stack of its own. Prints: events/s of each format, 1,000 events of 50 attributes a batch,
-gzip, and of the engine's own bulk insert of the same rows in the same run; what is sustained at a
-rate while pages are read, with the web process's memory; and query times while half of that comes
-in, beside the same queries idle.
+Starts a stack of its own and takes about nine minutes. Prints: events/s of each format, 1,000
+events of 50 attributes a batch, gzip, and of the engine's own bulk insert of the same rows in the
+same run; the CPU that each process took for it; what is sustained at a rate while pages are read,
+with the web process's memory; and query times while half of that comes in, beside the same queries
+idle. `benchmarks.decoding` has the CPU by stage, which a busy machine changes less.
 """
 
 import argparse
+import contextlib
 import gzip
 import json
 import os
@@ -136,17 +138,55 @@ def send(url: str, content_type: str, key: str, bodies: list[bytes], pause_s: fl
     return again
 
 
+def tree(root: int) -> set[int]:
+    """A process and all that descend from it."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found, waiting = {root}, [root]
+    while waiting:
+        new = children.get(waiting.pop(), [])
+        found.update(new)
+        waiting += new
+    return found
+
+
+def cpu_s(up: Up) -> dict[str, float]:
+    """CPU time so far of web, engine, and of what else the stack runs."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    totals: dict[str, float] = dict.fromkeys(("web", "engine", "the rest"), 0.0)
+    named = {pid: name for name in ("web", "engine") for pid in tree(up.pids()[name])}
+    for pid in tree(up.process.pid) | named.keys():
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            totals[named.get(pid, "the rest")] += (int(fields[11]) + int(fields[12])) / ticks
+    return totals
+
+
 def rate(up: Up, boot: dict[str, Any], form: str, events: int) -> tuple[float, list[bytes]]:
+    """Events a second from several senders at once, and the bodies sent."""
     path, content_type, make = FORMATS[form]
     bodies = [gzip.compress(make(start), 1) for start in range(0, events, BATCH)]
     url, key = up.addresses()["WEB_URL"] + path, boot["ingest_key"]
-    began = time.perf_counter()
     with ProcessPoolExecutor(SENDERS) as pool:
+        warm = [gzip.compress(make(-BATCH), 1) for _ in range(SENDERS)]
+        list(pool.map(send, [url] * SENDERS, [content_type] * SENDERS, [key] * SENDERS,
+                      [[one] for one in warm]))  # fmt: skip
+        before = cpu_s(up)
+        began = time.perf_counter()
         shares = [bodies[place::SENDERS] for place in range(SENDERS)]
         told = [pool.submit(send, url, content_type, key, share) for share in shares]
         again = sum(one.result() for one in told)
-    took = time.perf_counter() - began
-    print(f"{form}: {events / took:,.0f} events/s ({again} times told to come again)", flush=True)
+        took = time.perf_counter() - began
+        after = cpu_s(up)
+    spent = {name: round((after[name] - before[name]) / events * 1e6) for name in after}
+    print(
+        f"{form}: {events / took:,.0f} events/s ({again} times told to come again); "
+        f"ms of CPU for 1,000 events {spent}",
+        flush=True,
+    )
     return events / took, bodies
 
 
@@ -173,11 +213,11 @@ def sustained(
 ) -> None:
     """Sends at a rate from several processes while pages are read and memory is watched."""
     url, key = up.addresses()["WEB_URL"], boot["ingest_key"]
-    raw = [gzip.decompress(body) for body in bodies[:20]]
     batches = int(minutes * 60 * per_second / BATCH)
-    # An empty ResourceSpans after the others makes each body another one.
+    # An empty ResourceSpans after the others, as a gzip member, makes each body another one.
     fresh = [
-        gzip.compress(raw[n % 20] + b"\x0a\x06\x1a\x04" + n.to_bytes(4), 1) for n in range(batches)
+        bodies[n % len(bodies)] + gzip.compress(b"\x0a\x06\x1a\x04" + n.to_bytes(4), 1)
+        for n in range(batches)
     ]
     memory: list[int] = []
     stop = threading.Event()
@@ -223,7 +263,7 @@ def bootstrapped(data: Path) -> dict[str, Any]:
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    asked.add_argument("--events", type=int, default=50_000)
+    asked.add_argument("--events", type=int, default=100_000)
     asked.add_argument("--minutes", type=float, default=5)
     asked.add_argument("--rate", type=float, default=10_000)
     options = asked.parse_args()
@@ -235,9 +275,14 @@ def main() -> None:
             first, bodies = rate(up, boot, "OTLP protobuf", options.events)
             for form in list(FORMATS)[1:]:
                 rate(up, boot, form, options.events // 2)
-            bulk = options.events / straight(bodies, up.addresses()["EVENTS_URL"])
-            print(f"the engine's bulk insert of the protobuf's rows: {bulk:,.0f} events/s")
-            print(f"OTLP protobuf over HTTP is {first / bulk:.0%} of it", flush=True)
+            time.sleep(10)  # what came in is merged
+            for shape in ("JSONCompactEachRow", "Native"):
+                bulk = options.events / straight(bodies, up.addresses()["EVENTS_URL"], shape)
+                print(
+                    f"the engine's bulk insert of the protobuf's rows, {shape}: {bulk:,.0f} "
+                    f"events/s; OTLP protobuf over HTTP is {first / bulk:.0%} of it",
+                    flush=True,
+                )
             print(f"queries idle, median ms: {queried(up, boot, 10)}", flush=True)
             loaded = threading.Thread(
                 target=sustained, args=(up, boot, bodies, 0.5, first / 2), daemon=True

@@ -64,7 +64,7 @@ def accept(
     oldest_us = now_us - settings.INGEST_MAX_AGE_DAYS * 24 * HOUR_US
     newest_us = now_us + settings.INGEST_MAX_AHEAD_MINUTES * 60_000_000
     rejected = list(decoded.rejected)
-    events = _within_limits(decoded, limits, oldest_us, newest_us, rejected)
+    events = within_limits(decoded, limits, oldest_us, newest_us, rejected)
     new_fields = fields.unseen(environment_id, events, decoded.notes, now.date())
     exposures = _timely(decoded, oldest_us, newest_us)
     kept = _store_exposures(environment_id, exposures, decoded.notes, token)
@@ -92,23 +92,21 @@ def _together(times_us: list[int], *, marked: bool) -> Together | None:
     return Together(f"day-{days.pop()}", marked) if len(days) == 1 else None
 
 
-def _within_limits(
+def within_limits(
     decoded: Decoded, limits: Limits, oldest_us: int, newest_us: int, rejected: list[Rejected]
 ) -> list[Event]:
+    """The events that can be stored, their values too; the others are noted, and rejected."""
     notes = decoded.notes
     widest, largest = limits.attributes, limits.value_bytes
     # Of characters that take up to four bytes, a text this short needs no counting.
     surely_fits = largest // 4
     kept: list[Event] = []
     for number, event in enumerate(decoded.events):
-        strings, lists = event.strings, event.lists
-        width = (
-            len(strings) + len(event.integers) + len(event.floats)
-            + len(event.booleans) + len(lists)
-        )  # fmt: skip
+        time_us, strings, lists = event[0], event[17], event[21]
+        width = len(strings) + len(event[18]) + len(event[19]) + len(event[20]) + len(lists)
         problem = ""
-        if not oldest_us <= event.time_us <= newest_us:
-            reason, problem = "time_out_of_range", _time_problem(event.time_us, oldest_us)
+        if not oldest_us <= time_us <= newest_us:
+            reason, problem = "time_out_of_range", _time_problem(time_us, oldest_us)
         elif width > widest:
             reason = "too_many_attributes"
             problem = f"{width} attributes, more than {widest} (INGEST_MAX_ATTRIBUTES)"
@@ -121,7 +119,7 @@ def _within_limits(
             _set_aside_large(strings, largest, notes)
         if lists and max(map(len, lists.values())) > surely_fits:
             _set_aside_large(lists, largest, notes)
-        if len(event.name) > MAX_COLUMN_TEXT or max(map(len, event[11:16])) > MAX_COLUMN_TEXT:
+        if len("".join(event[11:16])) + len(event[1]) + len(event[2]) > MAX_COLUMN_TEXT:
             event = _cut(event, notes)
         kept.append(event)
     return kept

@@ -25,14 +25,23 @@ MOST_DIGITS = 400
 MOST_VALUES = 5_000_000
 
 
-def parsed(body: bytes, notes: Notes) -> tuple[Any, bool]:
-    """The value, and whether it was strict JSON. Raises DecodeError."""
+def bounded(body: bytes) -> None:
+    """Raises DecodeError where reading a body would take too much memory."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise DecodeError(f"The body holds more than {MOST_VALUES:,} values. Send smaller batches.")
+
+
+def beyond_64_bits(body: bytes) -> bool:
+    return _LONG_NUMBER in body.translate(_SHAPE) and bool(BEYOND_64_BITS.search(body))
+
+
+def parsed(body: bytes, notes: Notes) -> tuple[Any, bool]:
+    """The value, and whether it was strict JSON. Raises DecodeError."""
+    bounded(body)
     problem = "it holds an integer beyond 64 bits"
     try:
         value = orjson.loads(body)
-        if _LONG_NUMBER not in body.translate(_SHAPE) or not BEYOND_64_BITS.search(body):
+        if not beyond_64_bits(body):
             return value, True
     except orjson.JSONDecodeError as error:
         problem = str(error)

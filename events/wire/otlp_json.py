@@ -1,21 +1,29 @@
 """OTLP's JSON encoding: lowerCamelCase, hex ids, 64-bit integers as text or number.
 
 Unknown fields are ignored, as the specification asks. A span or record of a wrong shape is
-refused alone; the rest of its batch is kept.
+refused alone; the rest of its batch is kept. A body that is not strict JSON, or of another shape,
+is read as plain objects, which takes twice as long.
 """
 
 import base64
 import binascii
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+import orjson
+
 from events.event import Decoded, DecodeError, Notes
 from events.wire import otlp
-from events.wire.json_body import parsed
+from events.wire.json_body import beyond_64_bits, bounded, parsed
+from events.wire.otlp_json_shape import OBJECTS, READERS
 from events.wire.values import LARGEST, Attributes, put
 
-_ONLY_OBJECTS = frozenset({dict})
+Known = dict[bytes, tuple[str, Any]]  # what a request's attributes were read as so far
+MOST_KNOWN, LONGEST_KNOWN = 50_000, 512
+PLAIN = {"stringValue": str, "intValue": int, "doubleValue": float, "boolValue": bool}
 
 
 class _Wrong(Exception):
@@ -24,44 +32,62 @@ class _Wrong(Exception):
 
 def traces(body: bytes) -> Decoded:
     """An ExportTraceServiceRequest. Raises DecodeError."""
-    decoded = Decoded("otlp traces, json")
-    for base, span in _items(body, decoded, "resourceSpans", "scopeSpans", "spans"):
-        try:
-            read = _span(span, decoded.notes)
-        except (_Wrong, RecursionError) as wrong:
-            decoded.notes.add("event", "malformed_span", wrong)
-            continue
-        if not otlp.refused_ids(read.trace, read.span, decoded.notes, read.name):
-            otlp.add_span(read, base, decoded)
-    return decoded
+    return _decoded(body, _traces, "resourceSpans")
 
 
 def logs(body: bytes) -> Decoded:
     """An ExportLogsServiceRequest. Raises DecodeError."""
-    decoded = Decoded("otlp logs, json")
-    for base, record in _items(body, decoded, "resourceLogs", "scopeLogs", "logRecords"):
+    return _decoded(body, _logs, "resourceLogs")
+
+
+def _decoded(body: bytes, read: Any, resources: str) -> Decoded:
+    bounded(body)
+    if not beyond_64_bits(body):
         try:
-            otlp.add_record(_record(record, decoded.notes), base, decoded)
+            return read(READERS[resources].decode(body), Notes())  # type: ignore[no-any-return]
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            pass
+    notes = Notes()
+    return read(parsed(body, notes)[0], notes)  # type: ignore[no-any-return]
+
+
+def _traces(message: Any, notes: Notes) -> Decoded:
+    decoded, known = Decoded("otlp traces, json", notes=notes), Known()
+    for base, span in _items(message, known, notes, "resourceSpans", "scopeSpans", "spans"):
+        try:
+            read = _span(span, known, notes)
         except (_Wrong, RecursionError) as wrong:
-            decoded.notes.add("event", "malformed_log_record", wrong)
+            notes.add("event", "malformed_span", wrong)
+            continue
+        if not otlp.refused_ids(read.trace, read.span, notes, read.name):
+            otlp.add_span(read, base, decoded)
+    return decoded
+
+
+def _logs(message: Any, notes: Notes) -> Decoded:
+    decoded, known = Decoded("otlp logs, json", notes=notes), Known()
+    for base, record in _items(message, known, notes, "resourceLogs", "scopeLogs", "logRecords"):
+        try:
+            otlp.add_record(_record(record, known, notes), base, decoded)
+        except (_Wrong, RecursionError) as wrong:
+            notes.add("event", "malformed_log_record", wrong)
     return decoded
 
 
 def _items(
-    body: bytes, decoded: Decoded, resources: str, scopes: str, items: str
-) -> Iterator[tuple[otlp.Source, dict[str, Any]]]:
+    message: Any, known: Known, notes: Notes, resources: str, scopes: str, items: str
+) -> Iterator[tuple[otlp.Source, Any]]:
     """Each innermost object with what its resource and scope say of it."""
-    message, _ = parsed(body, decoded.notes)
-    if not isinstance(message, dict):
+    if type(message) not in OBJECTS:
         raise DecodeError("The body is not a JSON object.")
     try:
         for within in _objects(message, resources):
-            resource = _attributes(_object(within, "resource"), decoded.notes)
+            resource = _attributes(_object(within, "resource"), known, notes)
             for scoped in _objects(within, scopes):
                 scope = _object(scoped, "scope")
                 base = otlp.source(
                     resource,
-                    _attributes(scope, decoded.notes),
+                    _attributes(scope, known, notes),
                     _text(scope, "name"),
                     _text(scope, "version"),
                 )
@@ -71,7 +97,7 @@ def _items(
         raise DecodeError(f"The body is not OTLP: {wrong}.") from None
 
 
-def _span(span: dict[str, Any], notes: Notes) -> otlp.Span:
+def _span(span: Any, known: Known, notes: Notes) -> otlp.Span:
     status = _object(span, "status")
     return otlp.Span(
         _id(span, "traceId", 16),
@@ -85,10 +111,12 @@ def _span(span: dict[str, Any], notes: Notes) -> otlp.Span:
         _text(span, "traceState"),
         _integer(status, "code"),
         _text(status, "message"),
-        _attributes(span, notes),
+        _attributes(span, known, notes),
         [
             otlp.SpanEvent(
-                _integer(event, "timeUnixNano"), _text(event, "name"), _attributes(event, notes)
+                _integer(event, "timeUnixNano"),
+                _text(event, "name"),
+                _attributes(event, known, notes),
             )
             for event in _objects(span, "events")
         ],
@@ -96,10 +124,10 @@ def _span(span: dict[str, Any], notes: Notes) -> otlp.Span:
     )
 
 
-def _record(record: dict[str, Any], notes: Notes) -> otlp.Record:
-    own = _attributes(record, notes)
+def _record(record: Any, known: Known, notes: Notes) -> otlp.Record:
+    own = _attributes(record, known, notes)
     if record.get("body") is not None:
-        put(own, "body", _plain(_object(record, "body"), notes), notes)
+        put(own, "body", _plain(_object(record, "body")), notes)
     return otlp.Record(
         _id(record, "traceId", 16),
         _id(record, "spanId", 8),
@@ -111,35 +139,57 @@ def _record(record: dict[str, Any], notes: Notes) -> otlp.Record:
     )
 
 
-def _attributes(holder: dict[str, Any], notes: Notes) -> Attributes:
+def _attributes(holder: Any, known: Known, notes: Notes) -> Attributes:
     """Attributes by type. Each is touched once: this loop sets the pace of OTLP in JSON."""
     found = Attributes()
     strings, integers, floats = found.strings, found.integers, found.floats
-    for pair in _objects(holder, "attributes"):
-        key, value = pair.get("key"), pair.get("value")
-        if type(key) is not str:
-            raise _Wrong("an attribute's key is not a string")
-        if value is None:
-            continue
-        if type(value) is not dict:
-            raise _Wrong(f"the value of attribute {key[:100]} is not an object")
-        if len(value) == 1:
-            [(name, inner)] = value.items()
-            kind = type(inner)
-            if kind is str and name == "stringValue":
-                strings[key] = inner
-                continue
-            if kind is int and name == "intValue" and -LARGEST <= inner < LARGEST:
-                integers[key] = inner
-                continue
-            if kind is float and name == "doubleValue" and inner - inner == 0:  # finite
-                floats[key] = inner
-                continue
-        put(found, key, _plain(value, notes), notes)
+    pairs = holder.get("attributes")
+    if type(pairs) is not list:
+        pairs = _objects(holder, "attributes")
+    for pair in pairs:
+        if type(pair) is msgspec.Raw:
+            text = bytes(pair)
+            read = known.get(text)
+            if read is None:
+                read = _pair(orjson.loads(text))
+                if len(known) < MOST_KNOWN and len(text) <= LONGEST_KNOWN:
+                    known[text] = read
+        else:
+            read = _pair(pair)
+        key, value = read
+        kind = type(value)
+        if kind is str:
+            strings[key] = value
+        elif kind is int and -LARGEST <= value < LARGEST:
+            integers[key] = value
+        elif kind is float and value - value == 0:  # neither infinite nor no number
+            floats[key] = value
+        elif value is not None:
+            put(found, key, value, notes)
     return found
 
 
-def _plain(value: dict[str, Any], notes: Notes) -> Any:
+def _pair(pair: Any) -> tuple[str, Any]:
+    """An attribute's name, and its value as plain Python."""
+    if type(pair) is not dict:
+        raise _Wrong("attributes is not an array of objects")
+    key, value = pair.get("key"), pair.get("value")
+    if type(key) is not str:
+        raise _Wrong("an attribute's key is not a string")
+    if value is None:
+        return key, None
+    if type(value) is not dict:
+        raise _Wrong(f"the value of attribute {key[:100]} is not an object")
+    key = sys.intern(key)
+    if len(value) == 1:
+        [(name, inner)] = value.items()
+        kind = type(inner)
+        if PLAIN.get(name) is kind and (kind is not int or -LARGEST <= inner < LARGEST):
+            return key, inner
+    return key, _plain(value)
+
+
+def _plain(value: dict[str, Any]) -> Any:
     """An AnyValue as plain Python; None where it holds nothing that we know."""
     for name, inner in value.items():
         if inner is None:
@@ -160,10 +210,10 @@ def _plain(value: dict[str, Any], notes: Notes) -> Any:
             except (TypeError, ValueError, binascii.Error):
                 raise _Wrong("bytesValue is not base64") from None
         if name == "arrayValue":
-            return [_plain(item, notes) for item in _objects(_object(value, name), "values")]
+            return [_plain(item) for item in _objects(_object(value, name), "values")]
         if name == "kvlistValue":
             pairs = _objects(_object(value, name), "values")
-            return {_text(pair, "key"): _plain(_object(pair, "value"), notes) for pair in pairs}
+            return {_text(pair, "key"): _plain(_object(pair, "value")) for pair in pairs}
     return None
 
 
@@ -178,16 +228,16 @@ def _double(value: Any) -> float:
     raise _Wrong("doubleValue is not a number")
 
 
-def _objects(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _objects(holder: Any, name: str) -> list[Any]:
     value = holder.get(name)
     if value is None:
         return []
-    if type(value) is not list or not _ONLY_OBJECTS.issuperset(map(type, value)):
+    if type(value) is not list or not OBJECTS.issuperset(map(type, value)):
         raise _Wrong(f"{name} is not an array of objects")
     return value
 
 
-def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
+def _object(holder: Any, name: str) -> dict[str, Any]:
     value = holder.get(name)
     if value is None:
         return {}
@@ -196,7 +246,7 @@ def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def _text(holder: dict[str, Any], name: str) -> str:
+def _text(holder: Any, name: str) -> str:
     value = holder.get(name)
     if value is None:
         return ""
@@ -205,7 +255,7 @@ def _text(holder: dict[str, Any], name: str) -> str:
     return value
 
 
-def _integer(holder: dict[str, Any], name: str) -> int:
+def _integer(holder: Any, name: str) -> int:
     value = holder.get(name)
     if value is None or value == "":
         return 0
@@ -221,7 +271,7 @@ def _integer(holder: dict[str, Any], name: str) -> int:
     return value
 
 
-def _id(holder: dict[str, Any], name: str, size: int) -> int:
+def _id(holder: Any, name: str, size: int) -> int:
     """A hex id as a number, 0 when empty; some senders write base64, told by its length."""
     text = _text(holder, name)
     if not text:

@@ -35,19 +35,12 @@ class Attributes:
         return ""
 
     def under(self, base: "Attributes") -> "Attributes":
-        """These over those of `base`: the same name, of whatever type, is this one's."""
+        """Puts those of `base` under these: the same name, of whatever type, is this one's."""
         own = self.maps()
-        merged = Attributes()
-        for there, theirs, mine in zip(merged.maps(), base.maps(), own, strict=True):
-            if theirs:
-                there.update(theirs)
-                for other in own:
-                    if other and not theirs.keys().isdisjoint(other):
-                        for name in theirs.keys() & other.keys():
-                            del there[name]
-                            theirs = {k: v for k, v in theirs.items() if k != name}
-            there.update(mine)
-        return merged
+        added = [_others(theirs, own) if theirs else theirs for theirs in base.maps()]
+        for mine, theirs in zip(own, added, strict=True):
+            mine.update(theirs)
+        return self
 
     def number(self, name: str) -> float | None:
         """Removes and returns a finite number, also one written as text; else leaves it."""
@@ -63,6 +56,13 @@ class Attributes:
             return None
         del self.strings[name]
         return value
+
+
+def _others(theirs: dict[str, Any], own: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    if all(theirs.keys().isdisjoint(mine.keys()) for mine in own):
+        return theirs
+    names: set[str] = set().union(*own)
+    return {name: value for name, value in theirs.items() if name not in names}
 
 
 def put(into: Attributes, name: str, value: Any, notes: Notes, depth: int = 0) -> None:

@@ -18,9 +18,15 @@ GIVEN = ("DATABASE_URL", "REDIS_URL", "EVENTS_URL", "FLIPSCOPE_DATA")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and so are those that `up` takes beside it."""
+    while True:
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            port = 0
+            for beside in (0, 10, 15):
+                probe = probes.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", port and port + beside))
+                port = port or int(probe.getsockname()[1])
+            return port
 
 
 class Up:

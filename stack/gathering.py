@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from stack.lanes import Answer, EngineError, Lane, Lanes
 
-MOST_BYTES = 8 * 1024**2
+MOST_BYTES = 4 * 1024**2
 REMEMBERED = 200_000
 # After a start the table is asked about tokens for this long: no client tries again later.
 ASKED_S = 3600.0

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "stack",
 ]
 MIDDLEWARE = [
+    "web.straight.StraightMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -61,6 +62,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+STRAIGHT = ("/ofrep/", "/flagd/")
+STRAIGHT_URLCONF = "flags.straight_urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
 TEMPLATES = [

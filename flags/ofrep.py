@@ -12,10 +12,9 @@ import orjson
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
-from openfeature.evaluation_context import EvaluationContext
 
 from flags.documents import document_for, document_since
-from flags.evaluate import Evaluation, context_of, evaluate
+from flags.evaluate import Document, Evaluation, context_of, evaluate, evaluate_all
 from flags.tickets import event_stream
 from projects.keys import KeyHolder, find, secret_of
 from web.errors import ApiError
@@ -50,14 +49,15 @@ def evaluate_one(request: HttpRequest, key: str) -> HttpResponse:
         holder, context = _asked(request)
     except Refusal as refusal:
         return _refused(refusal, {"key": key})
-    found = evaluate(document_for(_environment(holder)), key, context)
+    document = document_for(_environment(holder))
+    found = evaluate(document, key, context)
     status = 200 if not found.error_code else 404 if found.error_code == "FLAG_NOT_FOUND" else 400
-    return _answer(orjson.dumps(_item(found)), status, holder)
+    return _answer(_item(document, found), status, holder)
 
 
 @csrf_exempt
 @require_http_methods(["POST", "OPTIONS"])
-def evaluate_all(request: HttpRequest) -> HttpResponse:
+def evaluate_all_flags(request: HttpRequest) -> HttpResponse:
     if request.method == "OPTIONS":
         return _preflight()
     try:
@@ -65,16 +65,16 @@ def evaluate_all(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         return _refused(refusal, {})
     document = document_since(_environment(holder), _generation(request))
-    found = [_item(evaluate(document, key, context)) for key in document.methods]
-    answer = {"flags": found, "metadata": {"flagSetId": _flag_set(holder)}}
+    items = b",".join([_item(document, one) for one in evaluate_all(document, context)])
+    about = orjson.dumps({"flagSetId": document.flag_set_id})
     # A hash of the result: rules, every attribute and time itself may change it.
-    etag = f'"{hashlib.sha256(orjson.dumps(answer)).hexdigest()[:32]}"'
-    answer["eventStreams"] = [event_stream(request, holder)]
-    body = orjson.dumps(answer)
+    etag = f'"{hashlib.sha256(items + about).hexdigest()[:32]}"'
     if _matches(request.headers.get("If-None-Match", ""), etag):
         response = _answer(b"", 304, holder)
         del response["Content-Type"]
     else:
+        streams = orjson.dumps([event_stream(request, holder)])
+        body = b'{"flags":[%b],"metadata":%b,"eventStreams":%b}' % (items, about, streams)
         response = _answer(body, 200, holder)
     response["ETag"] = etag
     return response
@@ -101,7 +101,7 @@ def flagd_document(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _asked(request: HttpRequest) -> tuple[KeyHolder, EvaluationContext]:
+def _asked(request: HttpRequest) -> tuple[KeyHolder, dict[str, Any]]:
     holder = find(secret_of(request), kinds=("server", "client"))
     if holder is None:
         raise Refusal(
@@ -119,10 +119,6 @@ def _generation(request: HttpRequest) -> int:
 def _environment(holder: KeyHolder) -> int:
     assert holder.environment_id is not None  # noqa: S101  # these kinds of keys belong to one
     return holder.environment_id
-
-
-def _flag_set(holder: KeyHolder) -> str:
-    return f"{holder.project_slug}/{holder.environment_slug}"
 
 
 def _body(request: HttpRequest) -> bytes:
@@ -157,20 +153,28 @@ def _context(body: bytes) -> dict[str, Any]:
     return context
 
 
-def _item(found: Evaluation) -> dict[str, Any]:
+def _item(document: Document, found: Evaluation) -> bytes:
+    """One flag's answer, written once for each outcome that it has had."""
+    outcome = (found.key, found.variant, found.reason, found.metadata.get("version", ""))
     if found.error_code:
-        return {
-            "key": found.key,
-            "errorCode": found.error_code,
-            "errorDetails": found.error_details or found.error_code,
-        }
+        return orjson.dumps(
+            {
+                "key": found.key,
+                "errorCode": found.error_code,
+                "errorDetails": found.error_details or found.error_code,
+            }
+        )
+    if (known := document.rendered.get(outcome)) is not None:
+        return known
     item = {
         "key": found.key,
         "reason": found.reason,
         "variant": found.variant,
         "metadata": found.metadata,
     }
-    return item | {"value": found.value} if found.variant else item
+    written = orjson.dumps(item | {"value": found.value} if found.variant else item)
+    document.rendered[outcome] = written
+    return written
 
 
 def _answer(body: bytes, status: int, holder: KeyHolder | None) -> HttpResponse:

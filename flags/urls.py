@@ -7,9 +7,9 @@ from flags import (
     history_views,
     import_views,
     launch_views,
-    ofrep,
     policy_views,
     segment_views,
+    straight_urls,
     views,
 )
 
@@ -17,9 +17,7 @@ PLACE = "<slug:project>/<slug:environment>/flags/"
 LAUNCHES = "<slug:project>/<slug:environment>/launches/"
 
 urlpatterns = [
-    path("ofrep/v1/evaluate/flags", ofrep.evaluate_all),
-    path("ofrep/v1/evaluate/flags/<path:key>", ofrep.evaluate_one),
-    path("flagd/flags.json", ofrep.flagd_document),
+    *straight_urls.urlpatterns,
     path(f"{LAUNCHES}new", launch_views.new_launch, name="new-launch"),
     path(f"{LAUNCHES}<int:launch_id>/edit", launch_views.edit_launch, name="edit-launch"),
     path(f"{LAUNCHES}policy", policy_views.policy, name="policy"),

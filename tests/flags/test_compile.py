@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openfeature.contrib.tools.flagd.core import FlagdCore
+from openfeature.evaluation_context import EvaluationContext
 
 from flags.compile import compiled
 from flags.definition import read
@@ -177,7 +178,10 @@ def test_writing_a_share_in_thousandths_moves_nobody() -> None:
         logic = _fractional(70 * scale, 30 * scale)
         core.set_flags({"flags": {"a": flag() | {"targeting": logic}}})
         found.append(
-            [core.resolve_boolean_value("a", False, context_of(one)).value for one in USERS]
+            [
+                core.resolve_boolean_value("a", False, EvaluationContext(one["targetingKey"])).value
+                for one in USERS
+            ]
         )
     assert found[0] == found[1]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from openfeature.contrib.tools.flagd.core import FlagdCore
+from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import OpenFeatureError
 
-from flags.evaluate import METHODS, context_of
 from flags.importing.importing import apply, translated
 from flags.importing.translation import UnreadableFile
 from flags.models import Flag, Segment
@@ -40,7 +40,9 @@ def method_of(flag: Flag) -> str:
 
 def resolved(core: FlagdCore, flag: Flag, context: dict[str, Any]) -> tuple[Any, str]:
     try:
-        found = METHODS[method_of(flag)](core, flag.key, None, context_of(context))  # type: ignore[operator]
+        attributes = {name: value for name, value in context.items() if name != "targetingKey"}
+        asked = EvaluationContext(context.get("targetingKey"), attributes)
+        found = getattr(core, f"resolve_{method_of(flag)}_value")(flag.key, None, asked)
     except OpenFeatureError as error:
         return None, error.error_code.value
     return found, ""

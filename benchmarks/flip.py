@@ -12,23 +12,17 @@ bulk, listen to the event stream that it names, and ask again when told. Prints 
 import argparse
 import asyncio
 import json
-import os
 import signal
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.stack import Stack
+
 AHEAD_S, AFTER_S, RESTART_S = 25, 8, 10
 FLAG = "FLIP"
 
@@ -194,74 +188,6 @@ def browsers(count: int, url: str, key: str, planned: float) -> Seen:
 
     asyncio.run(all_of_them())
     return _sum("OFREP with SSE, as a browser", clients, failures)
-
-
-class Stack:
-    """`manage.py up` in a folder of its own."""
-
-    def __init__(self, port: int) -> None:
-        self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self.data = Path(tempfile.mkdtemp(prefix="flipscope-flip-"))
-        self.log = (self.data / "up.log").open("w")
-        self.up = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--port", str(port), "--data", str(self.data)],
-            cwd=ROOT,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        self._until(lambda: "ready http" in (self.data / "up.log").read_text(), 120)
-        made = subprocess.run(
-            [
-                *(sys.executable, "manage.py", "bootstrap", "--project", "flip"),
-                *("--email", "a@b.example", "--password", "a-long-Passphrase-9"),
-                *("--data", str(self.data)),
-            ],
-            cwd=ROOT,
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        self.boot = json.loads(made.stdout.strip().splitlines()[-1])
-
-    def _until(self, holds: Callable[[], bool], wait_s: float) -> None:
-        deadline = time.monotonic() + wait_s
-        while not holds():
-            if self.up.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the stack did not start: " + (self.data / "up.log").read_text())
-            time.sleep(0.2)
-
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/projects/flip/environments/production{path}",
-            json.dumps(body).encode() if body is not None else None,
-            {
-                "Authorization": f"Bearer {self.boot['api_token']}",
-                "Content-Type": "application/json",
-            },
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read())
-
-    def pids(self, name: str) -> list[int]:
-        """A program's process and its children."""
-        found = [int(json.loads((self.data / "run.json").read_text())[name][0])]
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (stat := entry / "stat").exists():
-                parent = int(stat.read_text().rpartition(")")[2].split()[1])
-                if parent in found:
-                    found.append(int(entry.name))
-        return found
-
-    def signal(self, name: str, number: int) -> None:
-        for pid in self.pids(name):
-            os.kill(pid, number)
-
-    def stop(self) -> None:
-        self.signal("worker", signal.SIGCONT)
-        self.up.send_signal(signal.SIGTERM)
-        self.up.wait(40)
-        self.log.close()
 
 
 def run(clients: int, port: int) -> tuple[list[Seen], dict[str, Any]]:

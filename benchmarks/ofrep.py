@@ -1,180 +1,213 @@
-"""How fast flags are answered over OFREP, and how soon a flip is served everywhere.
+"""Evaluations a second over OFREP beside what evaluates without a network, in one run.
 
-    python -m benchmarks.ofrep --url http://127.0.0.1:8000 --project acme \\
-        --environment production --server-key fs_server_… --token fs_api_…
+    python -m benchmarks.ofrep [--flags 100] [--seconds 5] [--senders 2] [--port 8120]
 
-Makes its flags over the API (again runs reuse them), asks over kept-alive connections from several
-processes, and flips one flag many times while all ask.
+Starts a stack of its own with flags that have a condition and a split each. Asked over kept-alive
+connections from processes of their own, one flag and all flags at once; beside it, in one thread
+and without HTTP: flagd's own evaluator (the floor), ours, UnleashClient and the GrowthBook SDK on
+an equal flag. The machine may be busy: compare the processor time of each, not the wall.
 """
 
 import argparse
-import statistics
-import threading
+import json
+import logging
+import os
+import socket
+import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-import requests
+from benchmarks.stack import Stack
 
-BULK = "/ofrep/v1/evaluate/flags"
+PATH = "/ofrep/v1/evaluate/flags"
+COUNTRIES = ["NZ", "AU"]
 RULES: list[dict[str, Any]] = [
-    {"if": [{"attribute": "country", "op": "in", "value": ["NZ", "AU"]}], "variant": "on"},
+    {"if": [{"attribute": "country", "op": "in", "value": COUNTRIES}], "variant": "on"},
     {"split": {"off": 50, "on": 50}},
 ]
+UNLEASH = {
+    "version": 2,
+    "features": [
+        {
+            "name": "bench-0000",
+            "type": "release",
+            "enabled": True,
+            "strategies": [
+                {
+                    "name": "flexibleRollout",
+                    "parameters": {"rollout": "100", "stickiness": "userId", "groupId": "a"},
+                    "constraints": [
+                        {"contextName": "country", "operator": "IN", "values": COUNTRIES}
+                    ],
+                },
+                {
+                    "name": "flexibleRollout",
+                    "parameters": {"rollout": "50", "stickiness": "userId", "groupId": "a"},
+                    "constraints": [],
+                },
+            ],
+        }
+    ],
+}
+GROWTHBOOK = {
+    "bench-0000": {
+        "defaultValue": False,
+        "rules": [
+            {"condition": {"country": {"$in": COUNTRIES}}, "force": True},
+            {"force": True, "coverage": 0.5, "hashAttribute": "id"},
+        ],
+    }
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to ask, and with what."""
-
-    url: str
-    api: str
-    server_key: str
-    token: str
-
-    def flags(self, method: str, key: str = "", body: Any = None) -> requests.Response:
-        """The JSON API of flags; the caller judges the status."""
-        address = f"{self.url}{self.api}/flags{f'/{key}' if key else ''}"
-        named = {"Authorization": f"Bearer {self.token}"}
-        return requests.request(method, address, json=body, headers=named, timeout=30)
-
-    def session(self) -> requests.Session:
-        """One kept-alive connection that evaluates."""
-        session = requests.Session()
-        session.headers["Authorization"] = f"Bearer {self.server_key}"
-        return session
-
-
-def make_flags(place: Place, count: int) -> list[str]:
-    """Boolean flags with a condition and a split each, made where they are not there yet."""
-    keys = [f"bench-{number:04}" for number in range(count)]
-    for key in keys:
-        wanted = {"key": key, "type": "boolean", "enabled": True, "rules": RULES}
-        status = place.flags("POST", body=wanted).status_code
-        assert status in (201, 409), status
-    return keys
-
-
-def ask(place: Place, key: str, seconds: float, known: str) -> list[float]:
-    """Milliseconds of each answer on one connection; `known` is an ETag to send, "" for none."""
-    session, took = place.session(), []
-    if known:
-        session.headers["If-None-Match"] = known
-    address = f"{place.url}{BULK}{f'/{key}' if key else ''}"
-    until, asked = time.perf_counter() + seconds, 0
-    while (began := time.perf_counter()) < until:
-        asked += not known  # another user each time, but one and the same where it is known
-        context = {"context": {"targetingKey": f"u{asked}", "country": "DE"}}
-        response = session.post(address, json=context, timeout=30)
-        took.append((time.perf_counter() - began) * 1000)
-        assert response.status_code == (304 if known else 200), response.content[:300]
+def ask(port: int, key: str, path: str, seconds: float, etag: str) -> list[float]:
+    """Milliseconds of each answer on one kept-alive connection, another user each time."""
+    took: list[float] = []
+    known = f"If-None-Match: {etag}\r\n" if etag else ""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        until = time.perf_counter() + seconds
+        while (begun := time.perf_counter()) < until:
+            user = 0 if etag else os.getpid() * 1_000_000 + len(took)
+            body = json.dumps({"context": {"targetingKey": f"u{user}", "country": "DE"}}).encode()
+            connection.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
+                f"Content-Type: application/json\r\n{known}Content-Length: {len(body)}\r\n\r\n"
+                "".encode()
+                + body
+            )
+            status = _answer(connection)
+            assert status == (304 if etag else 200), status
+            took.append((time.perf_counter() - begun) * 1000)
     return took
 
 
+def _answer(connection: socket.socket) -> int:
+    """The status, once the whole answer is there."""
+    held = b""
+    while b"\r\n\r\n" not in held:
+        held += connection.recv(65_536)
+    head, _, rest = held.partition(b"\r\n\r\n")
+    sizes = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    size, got = int(sizes[0].split(b":")[1]) if sizes else 0, len(rest)
+    while got < size:
+        got += len(connection.recv(65_536))
+    return int(head.split(b" ", 2)[1])
+
+
 def measure(
-    name: str, place: Place, key: str, options: argparse.Namespace, known: str = ""
+    stack: Stack, name: str, path: str, options: argparse.Namespace, each: int = 1, etag: str = ""
 ) -> None:
-    """One kind of question from several processes at once, as a line of figures."""
+    """One kind of question from several processes at once."""
+    key = stack.boot["environments"]["production"]["server_key"]
+    ask(stack.port, key, path, 0.5, etag)
+    before, begun = stack.cpu_s("web"), time.perf_counter()
     with ProcessPoolExecutor(options.senders) as pool:
-        begun = [
-            pool.submit(ask, place, key, options.seconds, known) for _ in range(options.senders)
+        asked = [
+            pool.submit(ask, stack.port, key, path, options.seconds, etag)
+            for _ in range(options.senders)
         ]
-        took = sorted(one for future in begun for one in future.result())
-    p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
-    print(f"{name}: {len(took) / options.seconds:,.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        took = sorted(one for future in asked for one in future.result())
+    wall, cpu = time.perf_counter() - begun, stack.cpu_s("web") - before
+    count = len(took)
+    print(
+        f"{name}: {count / wall:,.0f} answers/s, {count * each / wall:,.0f} evaluations/s, "
+        f"p50 {took[count // 2]:.1f} ms, p99 {took[count * 99 // 100]:.1f} ms; "
+        f"web {cpu / count * 1e6:.0f} µs CPU an answer, "
+        f"{cpu / count / each * 1e6:.1f} an evaluation"
+    )
 
 
-def first_etag(place: Place) -> str:
-    """What a client that asked once already holds."""
-    context = {"context": {"targetingKey": "u0", "country": "DE"}}
-    response = place.session().post(f"{place.url}{BULK}", json=context, timeout=30)
-    print(f"a bulk answer: {len(response.content):,} bytes")
-    return str(response.headers["ETag"])
+def alone(name: str, evaluate: Callable[[int], Any], rounds: int = 20_000, each: int = 1) -> None:
+    """One thread, no HTTP: processor time of an evaluation, the best of three."""
+    evaluate(0)
+    best = float("inf")
+    for _ in range(3):
+        begun = time.process_time()
+        for user in range(rounds):
+            evaluate(user)
+        best = min(best, (time.process_time() - begun) / rounds / each)
+    print(f"{name}: {best * 1e6:.1f} µs CPU an evaluation, {1 / best:,.0f}/s on one core")
 
 
-def flip(place: Place, times: int, connections: int, watched: str) -> None:
-    """Seconds from the API's answer until no connection to the web process at `watched` gets the
-    value before any more."""
-    key = "bench-flip"
-    status = place.flags("POST", body={"key": key, "type": "boolean", "enabled": True}).status_code
-    assert status in (201, 409), status
-    late, going = [], threading.Event()
-    wanted, changed = [False], [0.0]
-    seen = [0.0] * connections  # when each connection last got what was served before
+def without_a_network(count: int) -> None:
+    from growthbook import GrowthBook
+    from openfeature.contrib.tools.flagd.core import FlagdCore
+    from openfeature.evaluation_context import EvaluationContext
+    from UnleashClient import UnleashClient  # type: ignore[attr-defined]  # its own __init__
+    from UnleashClient.cache import FileCache
 
-    def watch(number: int) -> None:
-        session, address = place.session(), f"{watched}{BULK}/{key}"
-        while not going.is_set():
-            begun = time.perf_counter()
-            answer = session.post(address, json={"context": {}}, timeout=30).json()
-            if answer["value"] is not wanted[0] and begun > changed[0]:
-                seen[number] = time.perf_counter()
-
-    watchers = [threading.Thread(target=watch, args=(number,)) for number in range(connections)]
-    place.flags("PATCH", key, {"default_variant": "off"})
-    time.sleep(2)
-    for watcher in watchers:
-        watcher.start()
-    for number in range(times):
-        variant = "off" if number % 2 else "on"
-        time.sleep(1.3 + 0.037 * number)  # at every phase of the half second between two checks
-        changed[0] = float("inf")
-        response = place.flags("PATCH", key, {"default_variant": variant, "reason": "benchmark"})
-        assert response.status_code == 200, response.content
-        wanted[0], changed[0] = variant == "on", time.perf_counter()
-        time.sleep(1.2)
-        late.append(max(0.0, max(seen) - changed[0]))
-    going.set()
-    for watcher in watchers:
-        watcher.join()
-    median, most = statistics.median(late), max(late)
-    where = "the same process" if watched == place.url else "another process"
-    print(f"{times} flips, {connections} connections to {where}: the old value was last seen")
-    print(f"{median:.2f} s after the API's answer in the median, {most:.2f} s at most")
-
-
-def evaluate_alone(count: int) -> None:
-    """The evaluator itself on such flags, without HTTP: one thread."""
     from flags.definition import read
-    from flags.evaluate import context_of, document_of, evaluate
+    from flags.evaluate import context_of, document_of, evaluate, evaluate_all
 
     given = {"type": "boolean", "enabled": True, "rules": RULES}
     document = document_of([read(f"bench-{n:04}", given) for n in range(count)], "acme/bench")
-    rounds = max(1, 20_000 // count)
-    begun = time.perf_counter()
-    for number in range(rounds):
-        context = context_of({"targetingKey": f"u{number}", "country": "DE"})
-        for key in document.methods:
-            evaluate(document, key, context)
-    each = (time.perf_counter() - begun) / (rounds * count)
-    print(f"the evaluator alone: {each * 1e6:.0f} µs an evaluation")
+    core = FlagdCore()
+    core.set_flags(json.loads(document.text))
+
+    def floor(user: int) -> Any:
+        context = EvaluationContext(f"u{user}", {"country": "DE"})
+        return core.resolve_boolean_value("bench-0000", default_value=False, ctx=context)
+
+    def ours(user: int) -> Any:
+        context = context_of({"targetingKey": f"u{user}", "country": "DE"})
+        return evaluate(document, "bench-0000", context)
+
+    def ours_all(user: int) -> Any:
+        return evaluate_all(document, context_of({"targetingKey": f"u{user}", "country": "DE"}))
+
+    alone("flagd-core, the floor", floor)
+    alone("ours, one flag", ours)
+    alone(f"ours, {count} flags", ours_all, 20_000 // count, count)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = FileCache("bench", directory=folder)
+        cache.bootstrap_from_dict(UNLEASH)
+        unleash = UnleashClient(
+            "http://127.0.0.1:1", "bench", cache=cache, disable_metrics=True,
+            disable_registration=True, verbose_log_level=logging.CRITICAL,
+        )  # fmt: skip
+        unleash.initialize_client(fetch_toggles=False)
+        alone(
+            "UnleashClient",
+            lambda user: unleash.is_enabled("bench-0000", {"userId": f"u{user}", "country": "DE"}),
+        )
+        unleash.destroy()
+    growthbook = GrowthBook(features=GROWTHBOOK)
+
+    def asked(user: int) -> Any:
+        growthbook.set_attributes({"id": f"u{user}", "country": "DE"})
+        return growthbook.is_on("bench-0000")
+
+    alone("GrowthBook", asked)
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name in ("--url", "--project", "--environment", "--server-key", "--token"):
-        asked.add_argument(name, required=True)
-    asked.add_argument("--flags", type=int, default=50)
-    asked.add_argument("--senders", type=int, default=4)
-    asked.add_argument("--seconds", type=float, default=5)
-    asked.add_argument("--flips", type=int, default=20)
-    asked.add_argument("--other-url", default="", help="a second web process on the same data")
-    options = asked.parse_args()
-    api = f"/api/v1/projects/{options.project}/environments/{options.environment}"
-    place = Place(options.url, api, options.server_key, options.token)
-    keys = make_flags(place, options.flags)
-    print(f"{options.flags} flags, {options.senders} connections, {options.seconds:g} s each")
-    measure("single", place, keys[0], options)
-    measure("bulk", place, "", options)
-    measure("bulk, nothing new (304)", place, "", options, first_etag(place))
-    flip(place, options.flips, options.senders, place.url)
-    if options.other_url:
-        flip(place, options.flips, options.senders, options.other_url)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flags", type=int, default=100)
+    parser.add_argument("--senders", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--port", type=int, default=8120)
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django
 
     django.setup()
-    evaluate_alone(options.flags)
+    without_a_network(options.flags)
+    stack = Stack(options.port)
+    try:
+        for number in range(options.flags):
+            flag = {"key": f"bench-{number:04}", "type": "boolean", "enabled": True, "rules": RULES}
+            stack.api("POST", "/flags", flag)
+        time.sleep(1)
+        measure(stack, "OFREP, one flag", f"{PATH}/bench-0000", options)
+        measure(stack, f"OFREP, {options.flags} flags", PATH, options, options.flags)
+        etag = stack.etag(PATH, {"context": {"targetingKey": "u0", "country": "DE"}})
+        name = f"OFREP, {options.flags} flags, nothing new (304)"
+        measure(stack, name, PATH, options, options.flags, etag)
+    finally:
+        stack.stop()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from django.urls import Resolver404, get_resolver
 
 from web.errors import ErrorMiddleware
 
+BARE = (204, 304)  # answers without a body
 Answers = Callable[[HttpRequest], HttpResponse]
 
 
@@ -34,6 +35,8 @@ class StraightMiddleware:
             return self._usual(request)
         response = self._errors(request)
         response["X-Content-Type-Options"] = "nosniff"
+        if response.status_code not in BARE:
+            response["Content-Length"] = str(len(response.content))
         return response
 
     def _view(self, request: HttpRequest) -> HttpResponse:

@@ -22,6 +22,7 @@ def test_what_is_for_pages_is_not_asked(monkeypatch: pytest.MonkeyPatch, db: Non
     assert answer.status_code == 401
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "Content-Security-Policy" not in answer
+    assert answer["Content-Length"] == str(len(answer.content)), "not in chunks"
     with pytest.raises(AssertionError):
         Client().get("/healthz")
 

@@ -170,3 +170,14 @@ def test_several_changes_in_one_body_are_several_and_one_bad_one_is_told(
     answer = post(sender, {"data": [{"flag": "x", "action": "exploded"}]})
     assert answer.status_code == 400
     assert "data[0]" in answer.content.decode()
+
+
+def test_a_body_of_5_mb_is_taken_and_a_larger_one_is_413(environment: Environment) -> None:
+    """Signatures are over the bytes as they came, however many."""
+    sender = hook(environment, "launchdarkly")
+    body = orjson.dumps(launchdarkly(description=""))
+    for size, status in ((5 * 1024**2, 200), (5 * 1024**2 + 1, 413)):
+        padded = body[:-1] + b" " * (size - len(body)) + b"}"
+        assert len(padded) == size
+        assert post(sender, padded).status_code == status
+    assert Change.objects.count() == 1

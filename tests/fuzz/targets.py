@@ -121,7 +121,7 @@ def _ofrep(data: bytes) -> Any:
     whole(told.strip('"').removeprefix("g"))
     ofrep._matches(told, '"abc"')
     context = context_of(ofrep._context(rest))
-    return [ofrep._item(evaluate(DOCUMENT, key, context)) for key in DOCUMENT.methods]
+    return [ofrep._item(DOCUMENT, evaluate(DOCUMENT, key, context)) for key in DOCUMENT.flags]
 
 
 def _posted(read: Callable[..., Any]) -> Callable[[bytes], Any]:

@@ -24,6 +24,15 @@ CONFIG = """<clickhouse><tcp_port>9000</tcp_port><remote_servers><alone><shard>
 <internal_replication>true</internal_replication>
 <replica><host>localhost</host><port>9000</port></replica></shard></alone></remote_servers>
 <macros><shard>01</shard><replica>first</replica></macros></clickhouse>"""
+# chDB takes its configuration with the folder's name.
+ENGINE = """
+import sys
+import chdb
+opened = chdb.connect
+chdb.connect = lambda name: opened(f"{name}&--config-file={sys.argv[-1]}/../config.xml")
+from stack.engine import main
+main()
+"""
 
 
 def statements() -> list[str]:
@@ -47,12 +56,8 @@ def start() -> str:
     folder.mkdir()
     (folder / "config.xml").write_text(CONFIG)
     port = free_port()
-    # chDB takes its configuration with the folder's name.
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "stack.engine", "--port", str(port)),
-            *("--data", f"{folder}/data?--config-file={folder}/config.xml"),
-        ],
+        [sys.executable, "-c", ENGINE, "--port", str(port), "--data", str(folder / "data")],
         cwd=tests.parts.ROOT,
         env=os.environ | {"FLIPSCOPE_ENGINE_SECRET": SECRET},
         stdout=subprocess.PIPE,

@@ -28,14 +28,15 @@
       if (event.button || !yaxis) return;
       const above = event.clientY - plot.getBoundingClientRect().top - yaxis._offset;
       if (above < 0 || above > yaxis._length) return; // the lane of changes keeps its clicks
+      event.preventDefault(); // else Plotly takes the drag
       start = at(event);
+      plot.setPointerCapture(event.pointerId);
     }, true);
     plot.addEventListener("pointermove", (event) => {
       if (start === null) return;
       const end = at(event);
       if (!shade && Math.abs(end - start) < 6) return;
       if (!shade) {
-        plot.setPointerCapture(event.pointerId);
         shade = document.createElement("div");
         shade.className = "dragged";
         plot.append(shade);

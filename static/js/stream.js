@@ -2,13 +2,19 @@
 // data-generation: what the page was made from). Each notice asks for the live fragments anew.
 (() => {
   const TOGETHER_MS = 80; // several notices in a row are one question
+  const LATER_MS = 400; // what reads events waits, so that the line that flipped comes first
   let source;
   let asking;
 
   function ask() {
     clearTimeout(asking);
     asking = setTimeout(() => {
-      for (const one of document.querySelectorAll("[data-live]")) window.htmx?.trigger(one, "live");
+      const all = [...document.querySelectorAll("[data-live]")];
+      const first = all.filter((one) => one.id === "_serving");
+      const told = (some) => some.forEach((one) => window.htmx?.trigger(one, "live"));
+      told(first);
+      setTimeout(() => told(all.filter((one) => !first.includes(one) && one.isConnected)),
+        first.length ? LATER_MS : 0);
     }, TOGETHER_MS);
   }
 

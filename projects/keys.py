@@ -45,8 +45,21 @@ class KeyHolder:
 
     @property
     def actor(self) -> str:
-        """As the record names it: API key “ci”."""
-        return f"{Key.Kind(self.kind).label} key “{self.name}”"
+        return named(self.kind, self.name)
+
+
+def named(kind: str, name: str) -> str:
+    """A key as the record names it: API key “ci”."""
+    return f"{Key.Kind(kind).label} key “{name}”"
+
+
+def people_behind(project: Project, actor: str) -> set[str]:
+    """Who may have acted under a name on the record: whoever made a key of that name, or they.
+
+    Several keys may share a name, so this says who can't be ruled out.
+    """
+    made = Key.objects.filter(project=project).values_list("kind", "name", "created_by")
+    return {by for kind, name, by in made if named(kind, name) == actor} or {actor}
 
 
 def hashed(secret: str) -> str:

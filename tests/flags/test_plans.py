@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from flags import plans, schedule
 from flags.models import Flag, FlagVersion, Freeze, Plan, Policy
-from projects.models import AuditEntry, Environment
+from projects.keys import mint
+from projects.models import AuditEntry, Environment, Key
 from releases.models import Change
 from tests.flags.conftest import Asker, MakeFlag
 
@@ -285,10 +286,27 @@ def test_where_approval_is_needed_another_person_gives_it(
     assert plan["status"] == "waiting"
     assert api("POST", f"{BASE}/plans/{plan['id']}/approve").status_code == 409  # the same key
     launch = Plan.objects.get().launch
-    plans.approve(launch, actor="admin@acme.example", now=timezone.now())
+    plans.approve(launch, actor="second@acme.example", now=timezone.now())
     found = api("GET", f"{BASE}/plans/{plan['id']}").json()
-    assert (found["status"], found["approved_by"]) == ("planned", "admin@acme.example")
+    assert (found["status"], found["approved_by"]) == ("planned", "second@acme.example")
     assert schedule.materialise(when(2)) == 1
+
+
+def test_a_key_of_ones_own_is_no_other_person(
+    api: Asker, environment: Environment, off: Flag
+) -> None:
+    """Who made a key stands behind it, whether it asks or approves."""
+    Policy.objects.create(environment=environment, approval=True)
+    launch = Plan.objects.get(id=api("POST", PLANS, flip()).json()["id"]).launch
+    by = Key.objects.get(kind="api").created_by
+    with pytest.raises(plans.PlanConflict, match="another person"):
+        plans.approve(launch, actor=by, now=timezone.now())
+    mint(environment.project, "api", name="second", created_by=by, role="admin")
+    with pytest.raises(plans.PlanConflict, match="another person"):
+        plans.approve(launch, actor="API key “second”", now=timezone.now())
+    mint(environment.project, "api", name="theirs", created_by="else@acme.example", role="admin")
+    plans.approve(launch, actor="API key “theirs”", now=timezone.now())
+    assert Plan.objects.get().status == "planned"
 
 
 def test_without_approval_a_plan_expires_and_never_fires_later(

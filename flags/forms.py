@@ -25,11 +25,3 @@ class ChangeForm(forms.Form):
         if found.get("action") == "split" and not self.errors and found["percent"] is None:
             self.add_error("percent", "This is needed.")
         return found
-
-
-class NewFlagForm(forms.Form):
-    """A boolean flag, off until somebody turns it on."""
-
-    key = forms.CharField(max_length=200)
-    description = forms.CharField(max_length=5000, required=False)
-    reason = forms.CharField(max_length=LONGEST_REASON, required=False)

@@ -7,6 +7,7 @@ from flags import (
     history_views,
     import_views,
     launch_views,
+    new_views,
     policy_views,
     segment_views,
     straight_urls,
@@ -23,7 +24,7 @@ urlpatterns = [
     path(f"{LAUNCHES}policy", policy_views.policy, name="policy"),
     path("<slug:project>/<slug:environment>/segments", segment_views.segments, name="segments"),
     path(f"{LAUNCHES}<int:launch_id>/act", launch_views.act_on_launch, name="act-on-launch"),
-    path(f"{PLACE}new", views.new_flag, name="new-flag"),
+    path(f"{PLACE}new", new_views.new_flag, name="new-flag"),
     path(
         "<slug:project>/<slug:environment>/history",
         history_views.environment_history,

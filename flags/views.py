@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from flags import editing
-from flags.forms import ChangeForm, NewFlagForm
+from flags.forms import ChangeForm
 from flags.governance import Withheld
 from flags.listening import state_now
 from flags.saving import Edited
@@ -55,27 +55,6 @@ def flag_state(request: HttpRequest, project: str, environment: str, key: str) -
     words = state_now(flag, timezone.now())
     context = {"access": access, "flag": flag, "state_words": words, "base": base}
     return page(request, "flags/_serving.html", context)
-
-
-@require_POST
-def new_flag(request: HttpRequest, project: str, environment: str) -> HttpResponse:
-    access = environment_for(request, project, environment, "editor")
-    listed = f"/{project}/{environment}/flags"
-    form = NewFlagForm(request.POST)
-    if not form.is_valid():
-        return sent_to(request, listed, messages.ERROR, first_error(form))
-    given = form.cleaned_data
-    reason = given.pop("reason")
-    try:
-        edited = editing.create(
-            access.environment, given | {"type": "boolean"}, actor=access.actor, reason=reason
-        )
-    except editing.FlagExists:
-        return sent_to(request, listed, messages.ERROR, f"There is a flag {given['key']} already.")
-    except (DefinitionError, Withheld) as error:
-        return sent_to(request, listed, messages.ERROR, error.message)
-    address = f"{listed}/{quote(edited.flag.key)}"
-    return sent_to(request, address, messages.SUCCESS, f"{edited.title}.")
 
 
 def _edited(access: Access, key: str, given: dict[str, Any]) -> Edited:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import FlagNotFoundError
 
 from flags import editing, plans
 from flags.plans import Asked
@@ -75,9 +76,16 @@ def in_process(running: Serving, key: str) -> FlagdProvider:
 
 
 def until(holds: Callable[[], bool], wait_s: float) -> float:
-    """Seconds until it held."""
+    """Seconds until it held; a flag that a provider has not heard of yet is no failure."""
     begun = time.monotonic()
-    while not holds():
+
+    def held() -> bool:
+        try:
+            return holds()
+        except FlagNotFoundError:
+            return False
+
+    while not held():
         assert time.monotonic() - begun < wait_s, "it did not hold in time"
         time.sleep(0.01)
     return time.monotonic() - begun

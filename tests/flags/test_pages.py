@@ -1,6 +1,7 @@
 """Flipping a flag from its page."""
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from django.utils import timezone
 from flags import plans
 from flags.models import Flag
 from flags.plans import Asked
+from projects.models import Environment
 from releases.models import Change
 from tests.flags.conftest import MakeFlag
 
 PAGE = "/acme/production/flags/USE_CACHING"
 CHANGE = f"{PAGE}/change"
+NEW = "/acme/production/flags/new"
 OFF = {"action": "off", "version": "1", "reason": "too slow"}
 
 
@@ -126,15 +129,49 @@ def test_a_new_flag_begins_off(editor_page: Client, db: None) -> None:
     assert (flag.enabled, flag.description, flag.type) == (False, "Why", "boolean")
 
 
+@pytest.mark.usefixtures("event_store")
 @pytest.mark.parametrize(
-    ("key", "message"), [("", "Key"), ("a b", "key"), ("USE_CACHING", "There")]
+    ("kind", "lines", "variants"),
+    [
+        ("string", "blue = #00f\ngreen", {"blue": "#00f", "green": "green"}),
+        ("number", "10\r\nmany = 50.5\n\n", {"10": 10, "many": 50.5}),
+        ("object", 'wide = {"columns": 3, "a": "b=c"}', {"wide": {"columns": 3, "a": "b=c"}}),
+        ("boolean", "", {"on": True, "off": False}),
+    ],
 )
-def test_a_bad_new_flag_is_refused(
-    editor_page: Client, make_flag: MakeFlag, key: str, message: str
+def test_a_new_flag_answers_what_its_lines_say(
+    editor_page: Client, environment: Environment, kind: str, lines: str, variants: dict[str, Any]
+) -> None:
+    assert "New flag" in editor_page.get("/acme/production/flags").content.decode()
+    assert "It begins off" in editor_page.get(NEW).content.decode()
+    sent = {"key": "A", "type": kind, "variants": lines, "tags": "ui, web", "owner": "ann"}
+    assert editor_page.post(NEW, sent)["Location"] == "/acme/production/flags/A"
+    flag = Flag.objects.get()
+    assert (flag.type, flag.variants) == (kind, variants)
+    assert (flag.tags, flag.owner, flag.enabled) == (["ui", "web"], "ann", False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"key": ""}, "key must have 1"),
+        ({"key": "a b"}, "key must have 1"),
+        ({"key": "USE_CACHING"}, "There is a flag USE_CACHING already."),
+        ({"key": "A", "type": "number", "variants": "few = ten"}, "The value of few is no number"),
+        ({"key": "A", "type": "number", "variants": "few = true"}, "variants.few must be a number"),
+        ({"key": "A", "type": "string", "variants": "a\na = b"}, "There are two variants a."),
+        ({"key": "A", "type": "string"}, "variants of a string flag"),
+        ({"key": "A", "type": "colour"}, "type must be one of"),
+        ({"key": "A", "remove_by": "soon"}, "remove_by must be a date"),
+    ],
+)
+def test_a_bad_new_flag_is_refused_and_what_was_typed_is_kept(
+    editor_page: Client, make_flag: MakeFlag, sent: dict[str, str], message: str
 ) -> None:
     make_flag()
-    answer = editor_page.post("/acme/production/flags/new", {"key": key})
-    assert said(answer)[0].startswith(message)
+    answer = editor_page.post(NEW, sent | {"description": "Typed & kept"})
+    text = unescape(answer.content.decode())
+    assert (answer.status_code, message in text, "Typed & kept" in text) == (422, True, True)
     assert Flag.objects.count() == 1
 
 

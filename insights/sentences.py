@@ -219,17 +219,17 @@ def not_known(judged: list[Judged]) -> str:
 
 
 def harm_excluded(deltas: list[dict[str, Any]]) -> str:
-    """How much worse everything can be at most: "p95 more than 12% higher is excluded"."""
+    """How bad everything can be: "p95 at most 12% higher and failures at most 0.5 points more"."""
     parts = []
     for one in deltas:
         bound = one.get("harm_excluded")
         if bound is None or set(one["scope"]) - {"service"}:
             continue
         if one["measure"] in ("latency_p50", "latency_p95") and bound < MOST_TOLD:
-            by = words.percent(max(bound - 1, 0.0))
-            parts.append(f"{measure(one['measure'])} more than {by} higher")
+            name = measure(one["measure"])
+            more = words.percent(bound - 1)
+            parts.append(f"{name} at most {more} higher" if bound > 1 else f"{name} not higher")
         elif one["measure"] == "error_rate" and bound < MOST_TOLD_POINTS:
-            parts.append(f"more than {words.points(max(bound, 0.0))} of extra failures")
-    if not parts:
-        return ""
-    return f"{words.joined(parts)} {'is' if len(parts) == 1 else 'are'} excluded"
+            more = words.points(bound)
+            parts.append(f"failures at most {more} more" if bound > 0 else "failures not more")
+    return words.joined(parts)

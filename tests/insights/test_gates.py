@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from insights import sentences
 from insights.gates import decided, guarded
 from insights.models import Watch
 from insights.reports import csv_text, markdown
@@ -144,3 +145,18 @@ def test_a_change_can_be_taken_along(
     assert client.get(report).content == viewer_page.get(f"{page}.md").content
     assert client.get(f"{report}?format=csv").content == viewer_page.get(f"{page}.csv").content
     assert client.get(f"{report}?format=pdf").json()["error"]["field"] == "format"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        ({"latency_p50": 1.083, "error_rate": 0.0049},
+         "p50 at most 8.3% higher and failures at most 0.49 points more"),
+        ({"latency_p95": 0.97, "error_rate": -0.001}, "p95 not higher and failures not more"),
+        ({"latency_p50": None, "latency_p95": 40.0}, ""),
+    ],
+)  # fmt: skip
+def test_how_bad_it_can_be_at_most_is_said(bounds: dict[str, float | None], text: str) -> None:
+    told = [{"measure": name, "scope": {}, "harm_excluded": by} for name, by in bounds.items()]
+    elsewhere = {"measure": "latency_p95", "scope": {"route": "/"}, "harm_excluded": 1.01}
+    assert sentences.harm_excluded([*told, elsewhere]) == text

@@ -157,6 +157,8 @@ def test_a_change_can_be_taken_along(
     ],
 )  # fmt: skip
 def test_how_bad_it_can_be_at_most_is_said(bounds: dict[str, float | None], text: str) -> None:
-    told = [{"measure": name, "scope": {}, "harm_excluded": by} for name, by in bounds.items()]
+    told: list[dict[str, Any]] = [
+        {"measure": name, "scope": {}, "harm_excluded": by} for name, by in bounds.items()
+    ]
     elsewhere = {"measure": "latency_p95", "scope": {"route": "/"}, "harm_excluded": 1.01}
     assert sentences.harm_excluded([*told, elsewhere]) == text

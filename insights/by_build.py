@@ -61,7 +61,7 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
         "events": events,
         "scope": scope.as_json(),
         "measures": list(measures),
-        "sentence": said([one.delta for one in main], only_with(main)),
+        "sentence": said([one.delta for one in main], only_with(main), builds),
         "rows": [
             _row(one) for one in sorted(kept, key=lambda one: measures.index(one.delta.measure))
         ],

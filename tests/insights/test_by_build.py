@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 
 from insights import looks, watches
+from insights.build_words import said
 from insights.by_build import by_build
-from insights.cohorts import Comparison, Variants
+from insights.cohorts import Comparison, Scope, Variants
 from insights.examine import examine
 from insights.models import Watch
 from projects.models import Environment
@@ -70,11 +71,16 @@ def test_one_build_needs_no_table(environment: Environment, ingest_key: str) -> 
 def test_a_build_with_few_requests_is_not_judged(environment: Environment, ingest_key: str) -> None:
     def rare(request: Request, rng: random.Random) -> None:
         built({"b1": 1})(request, rng)
-        if rng.random() < 0.001:
+        if rng.random() < 0.002:
             request.fields["build_id"] = "b2"
 
     send(requests(START, count=4000, change=rare), ingest_key)
     assert "Too few requests with shop build b2" in str(divided(environment)["sentence"])
+
+
+def test_a_build_that_met_one_variant_only_is_named_as_too_small() -> None:
+    b2 = Scope("shop", "b2")
+    assert said([], None, [b2]) == "Too few requests with shop build b2 to compare builds yet."
 
 
 def test_the_flags_page_has_the_table_and_keeps_it_while_little_is_new(

@@ -24,6 +24,7 @@ from projects import chain
 from projects.access import Access, environment_for
 from projects.models import AuditEntry
 from web.pages import page
+from web.request import whole
 
 A_PAGE = 30
 SOON = timedelta(minutes=10)
@@ -80,12 +81,8 @@ def revert_flag(request: HttpRequest, project: str, environment: str, key: str) 
     access = environment_for(request, project, environment, "editor")
     flag = editing.find(access.environment, key)
     sent = request.POST if request.method == "POST" else request.GET
-    number = sent.get("to", "")
-    kept = (
-        FlagVersion.objects.filter(flag=flag, version=int(number)).first()
-        if flag is not None and number.isdigit() and len(number) < 10
-        else None
-    )
+    number = whole(sent.get("to", ""))
+    kept = FlagVersion.objects.filter(flag=flag, version=number or 0).first() if flag else None
     if flag is None or kept is None:
         raise Http404(f"There is no such flag in {environment}, or no such version of {key}.")
     if request.method == "GET":

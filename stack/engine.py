@@ -259,7 +259,7 @@ def _most_bytes(text: str) -> int:
     """The engine's memory: as set, else six tenths of what there is."""
     if not text:
         return memory() * 6 // 10
-    if not text.isdigit() or int(text) < LEAST_MEMORY:
+    if not text.isdecimal() or int(text) < LEAST_MEMORY:
         raise SystemExit(f"EVENTS_ENGINE_BYTES={text}: must be {LEAST_MEMORY} or more.")
     return int(text)
 

@@ -9,6 +9,7 @@ from insights.trials.models import Trial
 from insights.trials.work import HOURS, begin
 from projects.access import environment_for
 from web.pages import page
+from web.request import whole
 
 SHOWN = 6
 
@@ -19,9 +20,9 @@ def show_trials(request: HttpRequest, project: str, environment: str) -> HttpRes
     access = environment_for(request, project, environment, role)
     place, problem = access.environment, ""
     if request.method == "POST":
-        hours = request.POST.get("hours", "")
-        if hours.isdigit() and int(hours) in HOURS:
-            begin(place, int(hours), access.user.email, timezone.now())
+        hours = whole(request.POST.get("hours", ""))
+        if hours in HOURS:
+            begin(place, hours, access.user.email, timezone.now())
             return HttpResponseRedirect(request.path)
         problem = "Choose how many hours: 1, 6 or 24."
     trials = list(Trial.objects.filter(environment=place)[: SHOWN + 1])

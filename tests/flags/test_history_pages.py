@@ -194,3 +194,10 @@ def test_a_broken_chain_is_said_on_the_page(viewer_page: Client, flag: Flag) -> 
         cursor.execute("ALTER TABLE projects_auditentry ENABLE TRIGGER USER")
     assert "The chain is broken at entry 2" in text(viewer_page.get(HISTORY))
     assert "The chain is broken at entry 2" in text(viewer_page.get("/acme/settings/audit"))
+
+
+@pytest.mark.parametrize("number", ["²", "0", "-1", "", "9" * 10, "9" * 17, "9" * 300])
+def test_going_back_to_what_is_no_version_is_404(
+    editor_page: Client, flag: Flag, number: str
+) -> None:
+    assert editor_page.get(REVERT, {"to": number}).status_code == 404

@@ -41,7 +41,7 @@ def _noted(text: str) -> tuple[int, str] | None:
     if not text:
         return None
     number, _, digest = text.partition(":")
-    if not number.isdigit() or len(digest) != 64:
+    if not number.isdecimal() or len(digest) != 64:
         raise CommandError("--noted must be NUMBER:HASH, as this command printed it.")
     return int(number), digest.lower()
 

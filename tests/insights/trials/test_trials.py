@@ -153,6 +153,7 @@ def test_the_page_starts_one_trial_however_often_it_is_asked(
     assert outsider_page.get(ADDRESS).status_code == 404
     assert outsider_page.post(ADDRESS, {"hours": "6"}).status_code == 404
     assert editor_page.post(ADDRESS, {"hours": "7"}).status_code == 422
+    assert editor_page.post(ADDRESS, {"hours": "²"}).status_code == 422
     for _ in range(2):
         assert editor_page.post(ADDRESS, {"hours": "6"}).status_code == 302
     one = Trial.objects.get(environment=environment)

@@ -1,6 +1,7 @@
 """Explore in a real browser: ask, drag, follow a finding to one trace, share; by keyboard too."""
 
 import random
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -173,6 +174,31 @@ def test_a_box_is_dragged_and_its_finding_leads_to_one_trace(
     page.locator("#_answer td.fit a").first.click()
     expect(page.locator("h1")).to_contain_text("took")
     expect(page.locator("#_trace")).to_contain_text("F = on")
+    assert complaints == []
+
+
+def test_a_time_is_dragged_and_asks_what_changed(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms")
+    plot = page.locator("figure[data-box] .nsewdrag").first
+    plot.wait_for()
+    plot.scroll_into_view_if_needed()
+    area = plot.bounding_box()
+    assert area is not None
+    middle = area["y"] + area["height"] / 2
+    page.mouse.move(area["x"] + area["width"] * 0.3, middle)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.3 + 3, middle)
+    expect(page.locator(".dragged")).to_have_count(0)
+    page.mouse.move(area["x"] + area["width"] * 0.8, middle, steps=4)
+    expect(page.locator(".dragged")).to_have_count(1)
+    page.mouse.up()
+    page.wait_for_url("**/what-changed?*")
+    asked = parse_qs(urlsplit(page.url).query)
+    since, until = (datetime.fromisoformat(asked[name][0]) for name in ("since", "until"))
+    assert timedelta(0) < until - since < timedelta(hours=2)
     assert complaints == []
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from events.store.read import Columns, Statement, columns, moment, run
 from insights import scan
@@ -21,6 +22,7 @@ TOP_ROUTES = 40
 SLICES = 24
 SHORTEST_SLICE_S = 60
 SHARE_SHIFT = 0.10
+BY_CHANCE = 1e-6  # of a steady share, looked at each minute, to be taken for one that moves
 LEAST_TOGETHER_S = 180.0  # of builds: in less, whatever else happened is taken for their doing
 IMPRESSION = 200_000  # events that are enough to see whether shares changed
 
@@ -157,19 +159,26 @@ def _step(comparison: Comparison) -> int:
 
 
 def shares_shift(cohort: Any, slice: Any, events: Any) -> bool:
-    """Whether the candidate's share of traffic changed between slices by more than chance."""
+    """Whether the candidate's share of traffic changed between slices by more than chance.
+
+    By ten points or more, and by the chi-squared test that all slices have one share: the widest
+    of many small slices are apart by chance alone.
+    """
     slices, index = np.unique(slice, return_inverse=True)
     if len(slices) < 2:
         return False
     by_cohort = np.zeros((2, len(slices)))
     np.add.at(by_cohort, (cohort, index), events)
+    by_cohort = by_cohort[:, by_cohort.sum(axis=0) >= 50]
     total = by_cohort.sum(axis=0)
-    busy = total >= 50
-    if busy.sum() < 2:
+    if len(total) < 2 or not by_cohort.sum(axis=1).all():
         return False
-    share = by_cohort[1, busy] / total[busy]
-    noise = 4 * math.sqrt(0.25 / float(total[busy].min()))
-    return bool(share.max() - share.min() > max(SHARE_SHIFT, noise))
+    share = by_cohort[1] / total
+    if np.ptp(share) <= SHARE_SHIFT:
+        return False
+    whole = by_cohort[1].sum() / total.sum()
+    apart = float((total * (share - whole) ** 2).sum() / (whole * (1 - whole)))
+    return bool(stats.chi2.sf(apart, len(total) - 1) < BY_CHANCE)
 
 
 def _one(

@@ -2,11 +2,13 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import numpy as np
 import pytest
 
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope, Variants
-from insights.comparison import NothingToCompare, totals, totals_of_many
+from insights.comparison import NothingToCompare, shares_shift, totals, totals_of_many
 from insights.examine import Plan, examine
 from insights.totals import Totals
 from projects.models import Environment
@@ -114,6 +116,27 @@ def test_a_variant_that_is_not_compared_takes_its_trace_away_too(
     ):
         assert isinstance(found, Totals)
         assert found.events.sum() == 399
+
+
+def shared(shares: Any, rng: np.random.Generator, events: int = 80) -> bool:
+    """`shares_shift` of slices of so many events whose candidate has these shares."""
+    candidate = rng.binomial(events, shares)
+    slices = np.arange(len(shares))
+    return shares_shift(
+        np.repeat([0, 1], len(shares)),
+        np.tile(slices, 2),
+        np.concatenate([events - candidate, candidate]),
+    )
+
+
+def test_a_steady_share_of_little_traffic_is_not_taken_for_a_ramp() -> None:
+    rng = np.random.default_rng(4)
+    assert not any(shared(np.full(24, 0.5), rng) for _ in range(1000))
+    assert not any(shared(np.full(24, 0.03), rng) for _ in range(1000))
+    assert all(shared(np.linspace(0, 1, 24), rng) for _ in range(1000))
+    assert all(shared(np.repeat([0.5, 0.8], 12), rng) for _ in range(1000))
+    assert not shared(np.repeat([0.5, 0.55], 12), rng, events=100_000)
+    assert not shared(np.zeros(24), rng)
 
 
 def test_shares_of_much_traffic_are_judged_from_a_part_of_the_traces(

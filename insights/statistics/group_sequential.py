@@ -9,7 +9,10 @@ Statistics in Medicine 1989), so that neither the number of looks nor the inform
 need be known, only the end; how looks depend on each other is by their information.
 
 Bounds are found by recursive integration over the scores that did not cross before (Armitage,
-McPherson, Rowe, "Repeated significance tests on accumulating data", JRSS A 1969).
+McPherson, Rowe, "Repeated significance tests on accumulating data", JRSS A 1969). No constant is
+kept here: tests hold the bounds against those that gsDesign's manual (`gs_b`, sfLDOF), ldbounds and
+RTSA print, against the constants of Jennison and Turnbull ("Group Sequential Methods", 2000, tables
+2.1 and 2.3), and against the bivariate normal distribution.
 """
 
 import math

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from django.test import Client
 from django.utils import timezone
+from scipy import stats
 
 from flags.models import Flag, Launch, Plan, Step
 from insights import fixed_length, watches
@@ -33,13 +34,37 @@ GATE = "/api/v1/projects/acme/environments/production/gate"
     ids=["2 looks", "3 looks", "4 looks", "5 looks"],
 )
 def test_bounds_are_those_that_gsdesign_and_rpact_print(published: tuple[float, ...]) -> None:
-    """Even looks, two-sided 5%, O'Brien–Fleming-type spending (sfLDOF; typeOfDesign asOF)."""
+    """Even looks, two-sided 5%, O'Brien–Fleming-type spending (sfLDOF; typeOfDesign asOF).
+
+    The five are in ldbounds' vignette, the four in RTSA's outputs (4.332634, 2.963131, 2.359044,
+    2.014090).
+    """
     parts = [(look + 1) / len(published) for look in range(len(published))]
     assert bounds(parts, parts, 0.05) == pytest.approx(published, abs=2e-4)
 
 
+def test_uneven_looks_have_the_bounds_of_gsdesigns_manual() -> None:
+    """gsDesign2's reference page of gs_b: sfLDOF, one-sided 2.5%, at 50, 75 and 100%."""
+    parts = (0.5, 0.75, 1.0)
+    found = bounds(parts, parts, 0.05)
+    assert found == pytest.approx((2.962588, 2.359018, 2.014084), abs=1e-5)
+
+
+@pytest.mark.parametrize("know", [(1.0, 2.0), (1.0, 7.0), (3.0, 4.0)], ids=str)
+def test_two_looks_stay_within_as_often_as_the_bivariate_normal_says(
+    know: tuple[float, float],
+) -> None:
+    """The recursive integration against a distribution function that shares nothing with it."""
+    at = np.array(bounds([0.5, 1.0], know, 0.05))
+    apart = (know[0] / know[1]) ** 0.5
+    both = stats.multivariate_normal(cov=[[1.0, apart], [apart, 1.0]])
+    assert 1 - both.cdf(at, lower_limit=-at) == pytest.approx(0.05, abs=1e-5)
+    assert crossing(list(at), know) == pytest.approx(0.05, abs=1e-6)
+
+
 @pytest.mark.parametrize(
-    ("looks", "pocock", "obrien"), [(2, 2.178, 1.977), (5, 2.413, 2.040), (20, 2.672, 2.126)]
+    ("looks", "pocock", "obrien"),
+    [(2, 2.178, 1.977), (5, 2.413, 2.040), (10, 2.555, 2.087), (20, 2.672, 2.126)],
 )
 def test_constants_of_jennison_and_turnbull_spend_five_percent(
     looks: int, pocock: float, obrien: float

@@ -1,62 +1,96 @@
 """A deploy seen by what calls the service: do requests that passed through the new build fare
 otherwise than those that passed through the old one, at the same time?
 
-The caller's entry events are divided by which build of the called service their trace met.
+Each caller's entry events are divided by which build of the called service their trace met; a
+trace that met both is in neither. They are judged with the deploy's own deltas, as one family.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from events.store.read import Statement, moment, run
 from insights import scan
-from insights.cohorts import Builds, Callers, Comparison, Moment
+from insights.cohorts import Builds, Callers, Comparison, Scope
 from insights.comparison import NothingToCompare, cut_of, side_by_side, totals_of
-from insights.examine import Plan, Result, judged_side_by_side
-from insights.health import Health
-from insights.totals import Cut
+from insights.deltas import Delta, measured
+from insights.findings import Finding
+from insights.parts import part
+from insights.totals import Totals, shared_slices
+from insights.verdicts import Judged
 
 LEVELS = 3  # how far up the chain of calls
+MOST = 6  # services, the nearest and busiest first
 SAMPLE = 4000
 SLICES = 24
 SHORTEST_S = 60
+Caller = tuple[Comparison, Totals]
 
 
-def examined(comparison: Comparison) -> Result | None:
-    """None where nothing calls the service, or no call met either build alone.
+def seen_by(comparison: Comparison) -> list[Caller]:
+    """Each service that calls the one of `comparison`, which is of two builds.
 
-    `comparison` is of two builds. Raises NothingToCompare where they did not run side by side.
+    Empty where nothing calls it. Raises NothingToCompare where the builds did not run side by side.
     """
     builds = comparison.cohorts
     if not isinstance(builds, Builds):
         raise TypeError("callers are of builds")
     together = side_by_side(comparison)
     window = (together.since, together.until)
-    services = callers_of(comparison.environment_id, builds.service, *window)
-    if not services:
-        return None
     seconds = (together.until - together.since).total_seconds()
-    step = max(SHORTEST_S, round(seconds / SLICES))
-    everything = Comparison(
-        comparison.environment_id, Moment(together.since), *window, slice_s=step
-    )
-    cut = _of_services(cut_of([everything])[0], services)
+    found = []
+    for service in callers_of(comparison.environment_id, builds.service, *window)[:MOST]:
+        asked = Comparison(
+            comparison.environment_id,
+            Callers(builds.service, builds.baseline, builds.candidate),
+            *window,
+            scope=Scope(service),
+            slice_s=max(SHORTEST_S, round(seconds / SLICES)),
+        )
+        if (totals := _totals(asked)) is not None:
+            found.append((asked, totals))
+    return found
+
+
+def _totals(asked: Comparison) -> Totals | None:
+    """None where no call of this service met either build alone."""
+    cut, _ = cut_of([asked])
     if not cut.places:
         return None
+    found = totals_of(asked, cut, lambda only: scan.source([asked], cut, only=only))
+    return None if isinstance(found, NothingToCompare) else shared_slices(found)
 
-    def source(only: str) -> scan.Source:
-        return _through(scan.source([everything], cut, only=only), builds)
 
-    asked = Comparison(
-        comparison.environment_id,
-        Callers(builds.service, builds.baseline, builds.candidate),
-        *window,
-        slice_s=step,
+def deltas_of(caller: Caller) -> list[Delta]:
+    """Those of the calling service as a whole, under its name, then of its routes."""
+    comparison, found = caller
+    whole = comparison.scope
+    listed = [named(one, whole) for one in measured(part(found, None))]
+    for place, scope in enumerate(found.places):
+        if scope != whole:
+            listed.extend(measured(part(found, place)))
+    return listed
+
+
+def named(delta: Delta, whole: Scope) -> Delta:
+    """A whole cohort's delta under its service's name."""
+    return replace(delta, scope=whole) if delta.scope.whole else delta
+
+
+def unnamed(one: Judged, whole: Scope) -> Judged:
+    """The service's own delta as that of a whole cohort, which its routes' findings explain."""
+    return (
+        replace(one, delta=replace(one.delta, scope=Scope())) if one.delta.scope == whole else one
     )
-    found = totals_of(asked, cut, source)
-    if isinstance(found, NothingToCompare):
-        return None
-    return judged_side_by_side(asked, found, Plan(), Health())
+
+
+def told(finding: Finding, whole: Scope) -> Finding:
+    """A finding of a whole cohort under its service's name."""
+    rename = [
+        replace(one, delta=named(one.delta, whole)) for one in (finding.judged, *finding.also)
+    ]
+    return replace(finding, judged=rename[0], also=tuple(rename[1:]))
 
 
 def callers_of(
@@ -101,35 +135,3 @@ def _above(
         )
     ).rows
     return [row["caller"] for row in rows]
-
-
-def _of_services(cut: Cut, services: Sequence[str]) -> Cut:
-    """Only the places of these services."""
-    kept = [number for number, place in enumerate(cut.places) if place.service in services]
-    return Cut(
-        tuple(cut.places[number] for number in kept),
-        {name: own[[*kept, len(own) - 1]] for name, own in cut.thresholds.items()},
-    )
-
-
-def _through(every: scan.Source, builds: Builds) -> scan.Source:
-    """Events by the build that their trace met; what met both is in no cohort."""
-    parameters = dict(every.parameters)
-    parameters |= {
-        "called": builds.service,
-        "old_build": builds.baseline,
-        "new_build": builds.candidate,
-    }
-
-    def met(build: str) -> str:
-        return f"""trace IN (SELECT trace FROM events WHERE environment = {{environment:UInt32}}
-            AND entry AND service = {{called:String}} AND build_id = {{{build}:String}}
-            AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}})"""  # noqa: S608  # constant fragments only
-
-    own = f"""multiIf({met("old_build")} AND {met("new_build")}, 0, {met("old_build")}, 1,
-        {met("new_build")}, 2, 0)"""
-    return scan.Source(
-        f"""(SELECT * FROM (SELECT * REPLACE (toUInt16({own}) AS cohort) FROM {every.sql})
-            WHERE cohort > 0)""",  # noqa: S608  # constant fragments only
-        parameters,
-    )

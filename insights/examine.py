@@ -1,13 +1,15 @@
 """Comparison → Result: fetch the totals, measure, judge, and put into words. One look, whole."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from insights import fixed_length, placebos, sentences
+from insights import callers, fixed_length, placebos, sentences
+from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
 from insights.deltas import Delta, measured
@@ -18,7 +20,7 @@ from insights.mix import Mix, mix
 from insights.parts import part
 from insights.statistics import before_after, quantiles, sample_ratio
 from insights.totals import Totals, shared_slices
-from insights.verdicts import Evidence, Judged, family_weights, judge
+from insights.verdicts import Evidence, Judged, joint_weights, judge
 
 __all__ = ["NothingToCompare", "Plan", "Result", "examine", "examined", "window_of"]
 
@@ -60,7 +62,7 @@ class Result:
     health: Health | None = None
     length: FixedLength | None = None  # where its end is known, with this look
     mix: Mix | None = None
-    callers: "Result | None" = None  # of a deploy: what the requests of its callers show
+    callers: "tuple[Result, ...]" = ()  # of a deploy: what each service that calls it shows
 
     @property
     def verdict(self) -> str:
@@ -100,15 +102,19 @@ def examined(
     found: Totals,
     plan: Plan | None = None,
     length: FixedLength | None = None,
+    above: Sequence[Caller] = (),
 ) -> Result:
-    """A look at totals that have been fetched. Raises StoreUnavailable or QueryTooLarge."""
+    """A look at totals that have been fetched, of a deploy with those of its callers.
+
+    Raises StoreUnavailable or QueryTooLarge.
+    """
     of = comparison.cohorts
     if isinstance(of, Moment):
         return _before_and_after(comparison, found)
     known = None
     if isinstance(of, Variants):
         known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
-    return judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length)
+    return judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length, above)
 
 
 def judged_side_by_side(
@@ -117,8 +123,12 @@ def judged_side_by_side(
     plan: Plan,
     known: Health,
     length: FixedLength | None = None,
+    above: Sequence[Caller] = (),
 ) -> Result:
-    """Two cohorts at the same time, with what is known of the flag's health. Asks no store."""
+    """Two cohorts at the same time, with what is known of the flag's health. Asks no store.
+
+    Of a deploy, `above` are its callers: their deltas and its own are one family.
+    """
     units = found.units.whole
     ratio = None
     countable = found.units.are_users and not found.unevenly_sampled
@@ -150,20 +160,38 @@ def judged_side_by_side(
             " as planned can't be checked"
         )
     found = shared_slices(found)
-    measured_now = _deltas(found, comparison)
+    own = _deltas(found, comparison)
+    theirs = [callers.deltas_of(one) for one in above]
+    everything = [*own, *(delta for each in theirs for delta in each)]
+    weights = joint_weights(own, theirs)
     if length is not None:
-        weights = family_weights(measured_now)
-        length = fixed_length.looked(length, measured_now, weights, comparison.until)
+        length = fixed_length.looked(length, everything, weights, comparison.until)
         note += f"; {sentences.fixed_length(length)}"
     judged = judge(
-        measured_now,
+        everything,
         evidence,
         elapsed_s=found.seconds[1] / found.pace,
         withheld=withheld,
         length=length,
+        weights=weights,
     )
-    result = _result(comparison, found, evidence, ratio, judged, note)
-    return replace(result, health=known, length=length)
+    result = _result(comparison, found, evidence, ratio, judged[: len(own)], note)
+    rest = iter(judged[len(own) :])
+    seen = [
+        _caller(one, [next(rest) for _ in each]) for one, each in zip(above, theirs, strict=True)
+    ]
+    return replace(result, health=known, length=length, callers=tuple(seen))
+
+
+def _caller(caller: Caller, judged: list[Judged]) -> Result:
+    """What one service that calls a deployed one shows, judged already."""
+    comparison, found = caller
+    whole = comparison.scope
+    result = _result(
+        comparison, found, "concurrent", None, [callers.unnamed(one, whole) for one in judged], ""
+    )
+    named = [callers.told(one, whole) for one in result.findings]
+    return replace(result, judged=judged, findings=named)
 
 
 def _before_and_after(comparison: Comparison, found: Totals) -> Result:

@@ -17,11 +17,13 @@ from insights import sentences
 from insights.models import Watch
 from insights.watches import know_end
 from projects.models import Environment
+from web import words
 
 Outcome = Literal["pass", "fail", "unknown"]
 GUARDED = ("latency_p50", "latency_p95", "error_rate")
 MARGIN = 0.05
 ERROR_MARGIN = 0.005
+HARDLY = 0.1  # of a deployed service's requests: callers with fewer are not waited for
 LAST_LOOK = timedelta(seconds=20)  # before the asker stops waiting, to be told of it in time
 
 
@@ -116,6 +118,8 @@ def decided(watches: Iterable[Watch], margin: float = MARGIN) -> Gate:
         text = first.headline if first.looks else "The first look is on its way"
         if excluded := sentences.harm_excluded(first.result.get("deltas", [])):
             text += f"; {excluded}"
+        if callers := waiting_for(first.result, margin):
+            text += f"; not known yet of what calls it ({words.joined(callers)})"
         return Gate("unknown", text, watches, margin)
     told = watches[0]
     text = told.headline
@@ -127,20 +131,47 @@ def decided(watches: Iterable[Watch], margin: float = MARGIN) -> Gate:
 
 
 def _passes(watch: Watch, margin: float) -> bool:
-    return watch.verdict in ("no_difference", "better") or guarded(watch.result, margin)
+    own = watch.verdict in ("no_difference", "better") or guarded(watch.result, margin)
+    return own and not waiting_for(watch.result, margin)
 
 
 def guarded(result: dict[str, Any], margin: float) -> bool:
     """Whether harm beyond the margin is excluded for latency and failures of everything."""
-    bounds = {
-        one["measure"]: one.get("harm_excluded")
-        for one in result.get("deltas", [])
-        if not set(one["scope"]) - {"service"}
-    }
-    if any(bounds.get(measure) is None for measure in GUARDED):
+    return all(_spared(one, margin) for one in _guarded(result, {}))
+
+
+def waiting_for(result: dict[str, Any], margin: float) -> list[str]:
+    """Services that call a deployed one for which harm is not excluded yet.
+
+    Those that hardly call it can fail a gate and do not hold it up.
+    """
+    sides = (result.get(side, {}) for side in ("baseline", "candidate"))
+    enough = HARDLY * sum(side.get("events", 0) for side in sides)
+    found = []
+    for service in result.get("callers", []):
+        bounded = _guarded(result, {"service": service})
+        events = max((sum(one["events"]) for one in bounded if one), default=0)
+        if events >= enough and not all(_settled(one, margin) for one in bounded):
+            found.append(service)
+    return found
+
+
+def _guarded(result: dict[str, Any], scope: dict[str, str]) -> list[dict[str, Any] | None]:
+    """The guarded deltas of a scope, None for one that is not there."""
+    found = {one["measure"]: one for one in result.get("deltas", []) if one["scope"] == scope}
+    return [found.get(measure) for measure in GUARDED]
+
+
+def _settled(one: dict[str, Any] | None, margin: float) -> bool:
+    found = one is not None and one["verdict"] in ("no_difference", "better")
+    return found or _spared(one, margin)
+
+
+def _spared(one: dict[str, Any] | None, margin: float) -> bool:
+    """Whether being worse by more than the margin is excluded."""
+    if one is None or (bound := one.get("harm_excluded")) is None:
         return False
-    limits = {"error_rate": ERROR_MARGIN}
-    return all(bounds[measure] <= limits.get(measure, 1 + margin) for measure in GUARDED)
+    return bool(bound <= (ERROR_MARGIN if one["measure"] == "error_rate" else 1 + margin))
 
 
 def _address(watches: tuple[Watch, ...], base: str) -> str:

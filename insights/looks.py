@@ -5,7 +5,6 @@ flags in one scan.
 """
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,8 @@ from flags.models import Flag
 from insights import callers
 from insights.by_build import by_build
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
-from insights.examine import NothingToCompare, Plan, Result, examine, window_of
+from insights.comparison import totals
+from insights.examine import NothingToCompare, Plan, Result, examine, examined, window_of
 from insights.exposed import baseline_of, plan_between, seen
 from insights.fixed_length import FixedLength, kept
 from insights.models import Watch
@@ -138,17 +138,17 @@ def _examined_together(watch: Watch, now: datetime) -> Result | None:
     until = min(now, watch.started_at + MOMENT_LENGTH)
     try:
         comparison = Comparison(watch.environment_id, builds, since, until)
-        result = examine(comparison, length=length_of(watch))
+        found = totals(comparison)
+        above = callers.seen_by(comparison)
+        result = examined(comparison, found, length=length_of(watch), above=above)
     except NothingToCompare:
         return None
-    if not any(one.delta.tested for one in result.judged):
-        return None
-    return replace(result, callers=callers.examined(comparison))
+    return result if any(one.delta.tested for one in result.judged) else None
 
 
 def _told(result: Result) -> bool:
     """Whether a deploy's own requests or its callers' show anything."""
-    return bool(result.findings or (result.callers and result.callers.findings))
+    return bool(result.findings or any(one.findings for one in result.callers))
 
 
 def _examined_instances(watch: Watch, until: datetime) -> Result:
@@ -167,7 +167,7 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     builds = _by_build(watch, result)
     if result.length is not None:
         watch.length = result.length.as_json()
-    told_of = with_callers(result_json(result, base, found), result.callers, base)
+    told_of = with_callers(result_json(result, base, found), result.callers, base, found)
     watch.result = {**told_of, "builds": builds}
     watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence

@@ -14,7 +14,7 @@ import numpy as np
 from events.query.flags import SEPARATOR
 from events.store.read import Statement, columns, moment
 from insights import scan
-from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
+from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Variants
 from insights.comparison import cut_of
 from insights.deltas import Delta
 from insights.exposed import seen
@@ -83,7 +83,7 @@ def around(comparison: Comparison) -> list[Other]:
     """Flags and services changed around the comparison's time, then the other flags in use."""
     of = comparison.cohorts
     own_flag = of.flag if isinstance(of, Variants) else ""
-    own_service = of.service if isinstance(of, Builds | Instances | Moment) else ""
+    own_service = of.service if isinstance(of, Builds | Callers | Instances | Moment) else ""
     begin = of.at if isinstance(of, Moment) else comparison.since
     found: dict[tuple[str, str], Other] = {}
     for change in timeline(

@@ -4,6 +4,7 @@ with it. Kept as JSON beside the finding, with the words that pages and reports 
 
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +44,7 @@ def reasons(result: Result, before: list[dict[str, Any]]) -> Reasons:
     """
     known = {key_of(one): one["reasons"] for one in before if one.get("reasons")}
     found: Reasons = {}
-    for finding in result.findings[:LOOKED_AT]:
+    for comparison, finding in _leading(result):
         delta = finding.delta
         key = (
             delta.measure,
@@ -56,10 +57,17 @@ def reasons(result: Result, before: list[dict[str, Any]]) -> Reasons:
             found[key] = earlier
             continue
         try:
-            found[key] = {"events": events, **as_json(_reason(result.comparison, finding), finding)}
+            found[key] = {"events": events, **as_json(_reason(comparison, finding), finding)}
         except QueryTooLarge as reason:
             log.warning("reasons.too_large", extra={"measure": delta.measure, "why": str(reason)})
     return found
+
+
+def _leading(result: Result) -> Iterator[tuple[Comparison, Finding]]:
+    """Each comparison's own leading findings: a deploy's, then its callers'."""
+    for one in (result, *result.callers):
+        for finding in one.findings[:LOOKED_AT]:
+            yield one.comparison, finding
 
 
 def _reason(comparison: Comparison, finding: Finding) -> Reason:

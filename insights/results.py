@@ -1,6 +1,7 @@
 """Results → JSON, for the API and for the watch that keeps the latest look."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -158,20 +159,23 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
     }
 
 
-def with_callers(kept: dict[str, Any], callers: Result | None, base: str) -> dict[str, Any]:
-    """A look at a deploy with what its callers' requests show: findings after its own, and the
-    deltas of their routes."""
-    if callers is None:
+def with_callers(
+    kept: dict[str, Any], callers: Sequence[Result], base: str, reasons: Reasons | None = None
+) -> dict[str, Any]:
+    """A look at a deploy with what its callers' requests show: their deltas after its own, and all
+    findings, worse ones first."""
+    if not callers:
         return kept
-    deltas = [delta_json(one) for one in callers.judged if not one.delta.scope.whole]
+    deltas = [delta_json(one) for each in callers for one in each.judged]
     findings = [
-        finding_json(one, callers.comparison, base)
-        for one in callers.findings
-        if not one.delta.scope.whole
+        finding_json(one, each.comparison, base, reasons)
+        for each in callers
+        for one in each.findings
     ]
+    together = [*kept["findings"], *findings]
     return {
         **kept,
-        "findings": [*kept["findings"], *findings],
+        "findings": sorted(together, key=lambda one: one["verdict"] != "worse"),
         "deltas": [*kept["deltas"], *deltas],
         "callers": sorted({one["scope"]["service"] for one in deltas}),
     }

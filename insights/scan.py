@@ -12,7 +12,7 @@ from typing import Any
 
 from events.query.flags import SEPARATOR
 from events.store.read import moment
-from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
+from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Variants
 from insights.entries import entries
 from insights.statistics.quantiles import BINS_PER_E
 from insights.totals import BUCKETS, CAP, QUANTILES, Cut
@@ -55,7 +55,7 @@ def _where(comparisons: Sequence[Comparison]) -> tuple[list[str], dict[str, Any]
     )
     parameters |= {"bins": BINS_PER_E, "buckets": BUCKETS}
     service = first.scope.service
-    if not isinstance(first.cohorts, Variants) and first.cohorts.service:
+    if not isinstance(first.cohorts, Variants | Callers) and first.cohorts.service:
         service = first.cohorts.service
     if service:
         where.append("service = {service:String}")
@@ -144,7 +144,7 @@ def source(
 
 
 def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
-    """Two builds, two generations of instances, or before and after."""
+    """Two builds, what calls them, two generations of instances, or before and after."""
     of = comparison.cohorts
     bound: dict[str, Any] = {}
     if isinstance(of, Builds):
@@ -153,6 +153,10 @@ def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
             "transform(build_id, [{baseline:String}, {candidate:String}],"
             " [toUInt16(1), toUInt16(2)], toUInt16(0))"
         )
+    elif isinstance(of, Callers):
+        bound = {"called": of.service, "baseline": of.baseline, "candidate": of.candidate}
+        old, new = _met("baseline"), _met("candidate")
+        own = f"multiIf({old} AND {new}, 0, {old}, 1, {new}, 2, 0)"
     elif isinstance(of, Instances):
         bound = {"at": moment(of.at), "born": moment(of.at - KNOWN_BEFORE)}
         own = """multiIf(instance = '', 0, instance IN (
@@ -170,6 +174,13 @@ def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
         raise TypeError("variants are scanned together")
     hits = _hits([comparison], cut, own, more)
     return Source(f"SELECT *, own AS cohort FROM ({hits.sql})", hits.parameters | bound)  # noqa: S608
+
+
+def _met(build: str) -> str:
+    """Whether an event's trace met a build of the called service."""
+    return f"""trace IN (SELECT trace FROM events WHERE environment = {{environment:UInt32}}
+        AND entry AND service = {{called:String}} AND build_id = {{{build}:String}}
+        AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}})"""  # noqa: S608  # constant fragments only
 
 
 def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More, traces: str) -> Source:

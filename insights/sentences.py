@@ -223,7 +223,7 @@ def harm_excluded(deltas: list[dict[str, Any]]) -> str:
     parts = []
     for one in deltas:
         bound = one.get("harm_excluded")
-        if bound is None or set(one["scope"]) - {"service"}:
+        if bound is None or one["scope"]:
             continue
         if one["measure"] in ("latency_p50", "latency_p95") and bound < MOST_TOLD:
             name = measure(one["measure"])

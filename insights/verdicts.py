@@ -6,7 +6,7 @@ e-BH. Half of the weight stands on the whole cohort, half on routes (by traffic 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from scipy.optimize import brentq
@@ -31,6 +31,7 @@ MEASURE_WEIGHTS = {
 }
 OTHER_WEIGHT = 0.07
 FIRST_CODE_OF_ERRORS = 400
+CALLERS_PART = 0.3  # of a deploy's family, for what its callers show
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,16 @@ def judge(
     withheld: str = "",
     gate: Gate | None = None,
     length: fixed_length.FixedLength | None = None,
+    weights: Sequence[float] | None = None,
 ) -> list[Judged]:
     """Verdicts in the order of `deltas`.
 
+    `weights` are the family's, where they are not those of one comparison by itself.
     `length` is the plan of a known length, after this look; half of the chance of error is its own.
     `withheld` says why nothing may be claimed at all (a sample-ratio mismatch); `gate` returns the
     reason why one delta may not be claimed, or "" (before and after).
     """
-    weights = family_weights(deltas)
+    weights = family_weights(deltas) if weights is None else weights
     rate = multiple.RATE - (fixed_length.ALPHA if length else 0.0)
     claims = claimed(deltas, weights, rate)
     if length:
@@ -159,6 +162,33 @@ def family_weights(deltas: Sequence[Delta]) -> list[float]:
         * MEASURE_WEIGHTS.get(delta.measure, OTHER_WEIGHT / max(others.get(delta.scope, 1), 1))
         for delta in deltas
     ]
+
+
+def joint_weights(own: Sequence[Delta], callers: Sequence[Sequence[Delta]]) -> list[float]:
+    """One family of a deploy's own deltas and those of each service that calls it, in this order.
+
+    Callers have their part together, by their traffic and evenly.
+    """
+    weights = family_weights(own)
+    if not callers:
+        return weights
+    traffic = [max((sum(delta.events) for delta in each), default=0) for each in callers]
+    parts = [(n / (sum(traffic) or 1) + 1 / len(callers)) / 2 for n in traffic]
+    return [
+        *((1 - CALLERS_PART) * weight for weight in weights),
+        *(
+            CALLERS_PART * part * weight
+            for each, part in zip(callers, parts, strict=True)
+            for weight in _of_service(each)
+        ),
+    ]
+
+
+def _of_service(deltas: Sequence[Delta]) -> list[float]:
+    """A caller's weights: its service by name stands as the whole."""
+    return family_weights(
+        [replace(one, scope=Scope()) if not one.scope.route else one for one in deltas]
+    )
 
 
 def remaining(delta: Delta, goal: float, elapsed_s: float) -> tuple[float, float | None] | None:

@@ -89,6 +89,29 @@ def test_worse_fails_unless_another_change_explains_it() -> None:
     assert decided([watch]).outcome == "pass"
 
 
+@pytest.mark.parametrize(
+    ("p95", "events", "outcome"),
+    [(1.01, 900, "pass"), (1.2, 900, "unknown"), (None, 900, "unknown"), (1.2, 20, "pass")],
+    ids=["spared", "may be 20% worse", "p95 unknown", "hardly calls it"],
+)
+def test_a_gate_waits_for_what_calls_a_deployed_service(
+    p95: float | None, events: int, outcome: str
+) -> None:
+    more: dict[str, Any] = {"scope": {"service": "shop"}, "events": [events, events]}
+    found = result(1.0, 1.0, 0.0)
+    found["baseline"]["events"] = found["candidate"]["events"] = 1000
+    found["deltas"] += [
+        delta("latency_p50", 1.01, **more),
+        delta("latency_p95", p95, **more),
+        delta("error_rate", 0.0, **more),
+    ]
+    found["callers"] = ["shop"]
+    watch = Watch(verdict="no_difference", headline="Said", looks=3, result=found)
+    gate = decided([watch])
+    assert gate.outcome == outcome
+    assert ("not known yet of what calls it (shop)" in gate.sentence) == (outcome == "unknown")
+
+
 def test_no_cell_of_a_sheet_is_a_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(csv_text([result(1, 1, 0)]))))
     assert rows[0]["candidate_label"] == "'=cmd()"

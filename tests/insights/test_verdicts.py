@@ -13,7 +13,7 @@ from insights.examine import Plan, judged_side_by_side
 from insights.findings import findings
 from insights.health import Health
 from insights.statistics import sample_ratio
-from insights.verdicts import Judged, judge
+from insights.verdicts import Judged, family_weights, joint_weights, judge
 from tests.insights.simulate import ROUTES, Effect, requests, totals
 
 EXPORT = Scope("shop", "/export")
@@ -218,3 +218,28 @@ def test_cohorts_that_share_no_route_have_no_delta_and_no_error() -> None:
     traffic = requests(2, users=6, per_user=2.0)
     apart = replace(traffic, arm=(traffic.route > 2).astype(np.int64))
     assert deltas(totals(apart)) == []
+
+
+def test_a_deploy_and_its_callers_are_one_family() -> None:
+    own = deltas(totals(requests(1)))
+    callers = [deltas(totals(requests(seed, users=200 * seed))) for seed in (2, 3)]
+    weights = joint_weights(own, callers)
+    assert len(weights) == len(own) + sum(map(len, callers))
+    assert sum(joint_weights(own, [])) == pytest.approx(sum(family_weights(own)))
+    assert sum(weights) == pytest.approx(sum(family_weights(own)))
+    assert sum(weights[: len(own)]) == pytest.approx(0.7 * sum(family_weights(own)))
+    first = sum(weights[len(own) :][: len(callers[0])])
+    assert first < sum(weights[len(own) + len(callers[0]) :])  # the busier has more
+
+
+def test_harmless_deploys_of_called_services_are_blamed_as_rarely_as_others() -> None:
+    """20 deploys with a caller each, one family: 5% of them may be wrong."""
+    wrong = 0
+    for seed in range(20):
+        own = deltas(totals(requests(700 + seed, users=300)))
+        caller = deltas(totals(requests(800 + seed, users=300)))
+        told = judge(
+            [*own, *caller], "concurrent", elapsed_s=60, weights=joint_weights(own, [caller])
+        )
+        wrong += any(one.verdict in ("worse", "better") for one in told)
+    assert wrong <= 2

@@ -78,7 +78,16 @@ def one_change(
         "deltas": deltas,
         "builds": builds,
         "traffic_mix": mixes,
+        "comparisons": [_comparison(watch) for watch in watches if watch.looks],
     }
+
+
+def _comparison(watch: Watch) -> dict[str, Any]:
+    """What the page shows of one comparison beside its deltas and findings."""
+    names = ("since", "until", "baseline", "candidate", "evidence", "note", "sample_ratio")
+    result = {name: watch.result.get(name) for name in (*names, "health", "callers", "curves")}
+    about = {"verdict": watch.verdict, "headline": watch.headline, "looks": watch.looks}
+    return about | result | {"certainty": watch.history}
 
 
 @router.get("/changes/{change_id}/report", summary="One change as Markdown or CSV")

@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from insights import reports
+from insights import reports, sheets
 from insights.models import Watch
 from projects.access import environment_for
 from releases.models import Change
@@ -19,7 +19,7 @@ def report(change: Change, format: str) -> HttpResponse:
     watches = list(Watch.objects.filter(change=change).order_by("id"))
     place = change.environment
     if format == "csv":
-        text = reports.csv_text([watch.result for watch in watches])
+        text = sheets.csv_text(watches)
     else:
         address = f"{settings.PUBLIC_URL}/{place.project.slug}/{place.slug}/changes/{change.id}"
         text = reports.markdown(change, watches, address)

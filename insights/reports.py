@@ -1,7 +1,5 @@
-"""A change's findings where people work: Markdown for a pull request or a chat, CSV for a sheet."""
+"""A change's findings where people work: Markdown for a pull request or a chat."""
 
-import csv
-import io
 from typing import Any
 
 from insights import sentences
@@ -10,13 +8,6 @@ from releases.models import Change
 from web import words
 
 ROWS = 10
-COLUMNS = (
-    *("service", "route", "measure", "baseline_label", "candidate_label", "baseline", "candidate"),
-    *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
-    *("level", "baseline_events", "candidate_events", "baseline_units", "candidate_units"),
-    *("verdict", "evidence", "reason"),
-)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def markdown(change: Change, watches: list[Watch], address: str) -> str:
@@ -84,29 +75,3 @@ def _plain(text: str) -> str:
     for mark in ("\\", "|", "*", "_", "`", "<", ">", "[", "]"):
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split())
-
-
-def csv_text(results: list[dict[str, Any]]) -> str:
-    """One row a delta, of each comparison's result. No cell is read as a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for result in results:
-        for one in result.get("deltas", []):
-            ratio = one["interval"]["ratio"] or (None, None)
-            difference = one["interval"]["difference"] or (None, None)
-            cells = (
-                *(one["scope"].get("service", ""), one["scope"].get("route", ""), one["measure"]),
-                *(result["baseline"]["label"], result["candidate"]["label"]),
-                *(one["baseline"], one["candidate"], one["ratio"], *ratio),
-                *(one["difference"], *difference, one["interval"]["level"]),
-                *(*one["events"], *one["units"], one["verdict"], one["evidence"], one["reason"]),
-            )
-            writer.writerow([_cell(cell) for cell in cells])
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

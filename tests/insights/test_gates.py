@@ -11,7 +11,8 @@ from django.test import Client
 from insights import sentences
 from insights.gates import decided, guarded
 from insights.models import Watch
-from insights.reports import csv_text, markdown
+from insights.reports import markdown
+from insights.sheets import csv_text
 from releases.models import Change
 from tests.insights.conftest import Shop
 
@@ -113,10 +114,11 @@ def test_a_gate_waits_for_what_calls_a_deployed_service(
 
 
 def test_no_cell_of_a_sheet_is_a_formula() -> None:
-    rows = list(csv.DictReader(io.StringIO(csv_text([result(1, 1, 0)]))))
-    assert rows[0]["candidate_label"] == "'=cmd()"
-    assert rows[2]["measure"] == "error_rate"
-    assert (rows[2]["difference_low"], rows[2]["difference_high"]) == ("0.001", "0.02")
+    rows = list(csv.DictReader(io.StringIO(csv_text([Watch(result=result(1, 1, 0))]))))
+    assert {row["candidate_label"] for row in rows} == {"'=cmd()"}
+    assert [row["row"] for row in rows] == ["cohorts", "delta", "delta", "delta"]
+    assert rows[3]["measure"] == "error_rate"
+    assert (rows[3]["difference_low"], rows[3]["difference_high"]) == ("0.001", "0.02")
 
 
 def test_markdown_shows_names_as_they_are() -> None:

@@ -43,10 +43,13 @@ class Engine:
         from events.store import schema
         from events.store.event_columns import COLUMNS
         from events.store.insert import SETTINGS
+        from events.store.layout import Layout
 
         self.connection: Any = chdb.connect(folder)  # type: ignore[no-untyped-call]
-        for statement in (schema.EVENTS, schema.BATCH, f"SYSTEM STOP MERGES {TABLE}"):
-            self.connection.query(statement)
+        for made in (schema.EVENTS, schema.BATCH):
+            for statement in made.statements(Layout()):
+                self.connection.query(statement)
+        self.connection.query(f"SYSTEM STOP MERGES {TABLE}")
         named = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
         self.connection.query(f"SET {named}")
         self._insert = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)})"

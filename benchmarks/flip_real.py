@@ -10,7 +10,8 @@ from benchmarks.flip_clients import AFTER_S, FLAG, Client, Seen, summed
 from benchmarks.stack import ROOT
 
 NODE = ROOT / "tests" / "clients" / "node"
-WEB = "real npm OFREP web providers"
+WEB = "OFREP web with SSE (@openfeature/ofrep-web-provider)"
+TURN_S = 0.25  # how often a server asks
 
 
 def ofrep_providers(count: int, url: str, key: str, planned: float) -> Seen:
@@ -22,8 +23,8 @@ def ofrep_providers(count: int, url: str, key: str, planned: float) -> Seen:
 
     def one(number: int) -> None:
         provider = OFREPProvider(url, headers_factory=lambda: {"Authorization": f"Bearer {key}"})
-        time.sleep(0.25 * number / max(count, 1))
-        while time.time() < planned + AFTER_S:
+        time.sleep(TURN_S * number / max(count, 1))
+        while (begun := time.time()) < planned + AFTER_S:
             try:
                 found = provider.resolve_boolean_details(
                     FLAG, default_value=False, evaluation_context=EvaluationContext("u")
@@ -31,7 +32,7 @@ def ofrep_providers(count: int, url: str, key: str, planned: float) -> Seen:
                 clients[number].saw(found.value, time.time())
             except Exception:
                 failures[number] += 1  # web is restarting: the application gets its own default
-            time.sleep(0.25)
+            time.sleep(max(TURN_S - (time.time() - begun), 0.01))
         provider.session.close()
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
@@ -39,14 +40,20 @@ def ofrep_providers(count: int, url: str, key: str, planned: float) -> Seen:
         thread.start()
     for thread in threads:
         thread.join()
-    return summed("real Python OFREP providers", clients, sum(failures))
+    return summed("OFREP server (openfeature-provider-ofrep)", clients, sum(failures))
 
 
-def web_providers(count: int, url: str, key: str, planned: float) -> Seen | None:
-    """`@openfeature/ofrep-web-provider` under node; None where it is not installed."""
-    node = shutil.which("node")
-    if node is None or not (NODE / "node_modules/@openfeature/ofrep-web-provider").is_dir():
-        return None
+def installed() -> bool:
+    """Whether `make node-clients` has been here."""
+    return (
+        bool(shutil.which("node"))
+        and (NODE / "node_modules/@openfeature/ofrep-web-provider").is_dir()
+    )
+
+
+def web_providers(count: int, url: str, key: str, planned: float) -> Seen:
+    """`@openfeature/ofrep-web-provider` under node, all in one process."""
+    node = shutil.which("node") or "node"
     until = str(int((planned + AFTER_S) * 1000))
     done = subprocess.run(
         [node, "ofrep_web_many.mjs", url, key, FLAG, str(count), until],

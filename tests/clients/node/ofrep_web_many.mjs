@@ -10,6 +10,7 @@ globalThis.EventSource ??= EventSource;
 const [baseUrl, key, flag, count, until] = process.argv.slice(2);
 const headers = [["Authorization", `Bearer ${key}`]];
 const seen = [];
+const looks = [];
 for (let number = 0; number < Number(count); number++) {
   const domain = `browser ${number}`;
   await OpenFeature.setProviderAndWait(domain, new OFREPWebProvider({ baseUrl, headers, cacheMode: "disabled" }));
@@ -21,8 +22,10 @@ for (let number = 0; number < Number(count); number++) {
     if (!value && one.first !== null) one.back = true;
   };
   client.addHandler(ProviderEvents.ConfigurationChanged, look);
+  looks.push(look);
   seen.push(one);
 }
+setInterval(() => looks.forEach((look) => look()), 50); // an old value without a notice is seen too
 await new Promise((done) => setTimeout(done, Number(until) - Date.now()));
 for (const one of seen) console.log(JSON.stringify(one));
 process.exit(0);

@@ -24,10 +24,11 @@ app.conf.update(
         "flags.plans": {"task": "flags.tasks.materialise_due", "schedule": 1.0},
         "events.exposures": {"task": "events.tasks.tie_exposures", "schedule": 5.0},
         "events.retention": {"task": "events.tasks.keep_retention", "schedule": 60.0},
+        "projects.history": {"task": "projects.tasks.watch_history", "schedule": 60.0},
         "releases.sources": {"task": "releases.tasks.ask_due", "schedule": 15.0},
         "insights.builds": {"task": "insights.tasks.detect_builds", "schedule": 10.0},
         "insights.trials": {"task": "insights.tasks.work_on_trials", "schedule": 5.0},
         "insights.watches": {"task": "insights.tasks.measure_due", "schedule": 5.0},
     },
 )
-app.autodiscover_tasks(["events", "flags", "insights", "releases"])
+app.autodiscover_tasks(["events", "flags", "insights", "projects", "releases"])

@@ -7,7 +7,7 @@ from ninja import Path, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from flags import editing
-from flags.governance import Withheld
+from flags.governance import Withheld, override_of
 from flags.models import Flag
 from flags.words import state_in_words
 from flags.wrong import DefinitionError
@@ -98,14 +98,14 @@ def create_flag(
             given,
             actor=holder(request).actor,
             reason=given.pop("reason", ""),
-            override=given.pop("override", ""),
+            override=override_of(given.pop("override", ""), holder(request).role),
         )
     except editing.FlagExists:
         raise ApiError(
             409, "conflict", f"There is a flag {payload.key} already. PATCH it.", "key"
         ) from None
     except Withheld as error:
-        raise ApiError(409, error.code, error.message, "override") from None
+        raise withheld(error) from None
     except DefinitionError as error:
         raise _invalid(error) from None
     edited.flag.refresh_from_db()
@@ -141,7 +141,7 @@ def change_flag(
             patch,
             actor=holder(request).actor,
             reason=patch.pop("reason", ""),
-            override=patch.pop("override", ""),
+            override=override_of(patch.pop("override", ""), holder(request).role),
             version=patch.pop("version", None),
         )
     except editing.NoSuchFlag:
@@ -154,7 +154,7 @@ def change_flag(
             "version",
         ) from None
     except Withheld as error:
-        raise ApiError(409, error.code, error.message, "override") from None
+        raise withheld(error) from None
     except DefinitionError as error:
         raise _invalid(error) from None
     said = as_json(edited.change) if edited.change else {"id": None, "flag": key}
@@ -168,6 +168,12 @@ def _given(payload: Schema) -> dict[str, Any]:
         if value is None and name not in NULLABLE:
             raise ApiError(422, "invalid", f"{name} must not be null. Leave it out.", name)
     return given
+
+
+def withheld(error: Withheld) -> ApiError:
+    """409 where it is not allowed now, 403 where not to this token."""
+    status = 403 if error.code == "forbidden" else 409
+    return ApiError(status, error.code, error.message, "override")
 
 
 def _absent(key: str) -> ApiError:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from flags import editing, editor, tryout, words
 from flags.definition import Definition, read
 from flags.editor import RuleRow
-from flags.governance import Withheld
+from flags.governance import Withheld, override_of
 from flags.models import Flag, Segment
 from flags.views import sent_to
 from flags.wrong import DefinitionError
@@ -106,7 +106,7 @@ class _Form:
             actor=self.access.actor,
             reason=self.sent.get("reason", ""),
             version=whole(version),
-            override=self.sent.get("override", ""),
+            override=override_of(self.sent.get("override", ""), self.access.role),
         )
         address = f"{self._base()}/flags/{quote(self.flag.key)}"
         level = messages.SUCCESS if edited.change else messages.INFO
@@ -126,6 +126,7 @@ class _Form:
             "access": self.access,
             "section": "flags",
             "base": self._base(),
+            "may_admin": self.access.can("admin"),
             "flag": flag,
             "state": words.state_in_words(flag),
             "after": words.state(after) if after else "",

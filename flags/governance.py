@@ -1,7 +1,7 @@
 """What an environment asks of changes: approval by another person, and no change in a freeze.
 
 Turning a flag off is always allowed: what hurts users must be ended at once, by whoever sees it.
-An override needs a reason, which stays on the record.
+An override is an admin's, and needs a reason, which stays on the record.
 """
 
 from datetime import datetime
@@ -10,17 +10,29 @@ from flags.acts import rest
 from flags.definition import Definition, check_text
 from flags.models import Freeze, Policy
 from flags.words import does_something
-from projects.models import Environment
+from projects.models import Environment, Role
 
 LONGEST_REASON = 1000
 
 
 class Withheld(Exception):
-    """The environment does not allow this now; `code` is approval or freeze."""
+    """The environment does not allow this now; `code` is approval or freeze, or forbidden where
+    whoever asks may not override."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code, self.message = code, message
+
+
+def override_of(text: str, role: str) -> str:
+    """The reason of an override, from somebody of this role. Raises Withheld unless an admin."""
+    if text.strip() and Role(role).rank < Role.ADMIN.rank:
+        raise Withheld(
+            "forbidden",
+            "Only an admin may override a freeze or an approval. Ask one, or leave the override "
+            "out.",
+        )
+    return text
 
 
 def needs_approval(environment: Environment) -> bool:
@@ -65,12 +77,12 @@ def allow(
         raise Withheld(
             "freeze",
             f"{environment.slug} is frozen until {freeze.ends:%Y-%m-%d %H:%M} UTC "
-            f"({freeze.name}). Plan the change for later, or override with a reason.",
+            f"({freeze.name}). Plan the change for later, or let an admin override with a reason.",
         )
     if approval:
         raise Withheld(
             "approval",
             f"Changes in {environment.slug} need the approval of another person. Ask for it with "
-            "a plan, or override with a reason.",
+            "a plan, or let an admin override with a reason.",
         )
     return reason

@@ -20,7 +20,7 @@ from flags.planning import PATCHED
 from flags.plans import Asked, PlanConflict
 from flags.views import first_error, sent_to
 from flags.wrong import DefinitionError
-from projects import chain
+from projects import chain, watching
 from projects.access import Access, environment_for
 from projects.models import AuditEntry
 from web.pages import page
@@ -71,6 +71,7 @@ def _history(
         entries=shown,
         lines=history.told(access.environment, list(shown)),
         chain=chain.check(access.project),
+        noticed=watching.broken(access.project),
         section="flags" if flag else "timeline",
     )
     return page(request, "flags/history.html", context)
@@ -101,7 +102,7 @@ def revert_flag(request: HttpRequest, project: str, environment: str, key: str) 
             actor=access.actor,
             reason=given["reason"],
             version=given["version"],
-            override=given["override"],
+            override=governance.override_of(given["override"], access.role),
         )
     except editing.FlagMovedOn as error:
         error.flag.refresh_from_db()
@@ -191,4 +192,5 @@ def _base(access: Access) -> str:
 
 
 def _context(access: Access, **more: Any) -> dict[str, Any]:
-    return {"access": access, "base": _base(access), "may_edit": access.can("editor"), **more}
+    may = {"may_edit": access.can("editor"), "may_admin": access.can("admin")}
+    return {"access": access, "base": _base(access), **may, **more}

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from flags.documents import document_for
 from flags.editing import LONGEST_REASON
+from flags.governance import Withheld, override_of
 from flags.importing.importing import apply, preview, translated
 from flags.importing.translation import UnreadableFile
 from flags.views import first_error
@@ -56,8 +57,9 @@ def import_flags(request: HttpRequest, project: str, environment: str) -> HttpRe
     given = form.cleaned_data
     place, actor = access.environment, access.actor
     try:
+        override = override_of(given["override"], access.role)
         found = translated(given["text"].encode(), given["source"].strip() or place.slug)
-    except UnreadableFile as error:
+    except (UnreadableFile, Withheld) as error:
         return _shown(request, access, sent=given, error=str(error))
     if given["action"] == "take":
         done = apply(
@@ -65,10 +67,10 @@ def import_flags(request: HttpRequest, project: str, environment: str) -> HttpRe
             found,
             actor=actor,
             reason=given["reason"] or "Imported from a file",
-            override=given["override"],
+            override=override,
         )
         return _shown(request, access, done=done)
-    seen, created, changed = preview(place, found, actor=actor, override=given["override"])
+    seen, created, changed = preview(place, found, actor=actor, override=override)
     return _shown(request, access, sent=given, seen=seen, created=created, changed=changed)
 
 
@@ -91,6 +93,7 @@ def _shown(
         "access": access,
         "section": "flags",
         "base": f"/{access.project.slug}/{access.environment.slug}",
+        "may_admin": access.can("admin"),
         "sent": sent or {},
         "error": error,
         **more,

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from flags import editing, launching, plans
-from flags.governance import Withheld
+from flags.governance import Withheld, override_of
 from flags.launch_forms import DOES, FIELDS, KEPT, ActForm, LaunchForm, rows_sent
 from flags.models import Flag, Launch, Plan
 from flags.plans import PlanConflict
@@ -59,8 +59,9 @@ def _sent(request: HttpRequest, access: Access, launch: Launch | None) -> HttpRe
     if not form.is_valid():
         return _form(request, access, request.POST, launch=launch, error=first_error(form))
     given, environment, now = form.cleaned_data, access.environment, timezone.now()
-    common = {"actor": access.actor, "now": now, "override": given["override"]}
     try:
+        override = override_of(given["override"], access.role)
+        common: dict[str, Any] = {"actor": access.actor, "now": now, "override": override}
         parts = launching.asked(
             environment, given, form.parts(), open_plans(launch) if launch else None
         )
@@ -128,6 +129,7 @@ def _form(
     context = {
         "access": access,
         "section": "launches",
+        "may_admin": access.can("admin"),
         "base": f"/{access.project.slug}/{environment.slug}",
         "launch": launch,
         "flags": flags,

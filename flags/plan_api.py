@@ -9,7 +9,8 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from flags import editing, moving, plans
-from flags.governance import Withheld
+from flags.api import withheld
+from flags.governance import Withheld, override_of
 from flags.models import Launch, Plan
 from flags.plan_words import plan_json
 from flags.plans import Asked, NoSuchPlan, PlanConflict
@@ -92,7 +93,7 @@ def plan_change(
             [asked],
             actor=holder(request).actor,
             now=timezone.now(),
-            **{name: getattr(payload, name) for name in OWN},
+            **_own(request, payload),
         )
     )
     return Status(201, plan_json(_shown(place).get(launch=launch), timezone.now()))
@@ -147,7 +148,7 @@ def edit_plan(
             asked,
             actor=holder(request).actor,
             now=timezone.now(),
-            override=payload.override,
+            override=override_of(payload.override, holder(request).role),
         )
     )
     return plan_json(_found(place, plan_id), timezone.now())
@@ -201,12 +202,18 @@ def plan_launch(
             [Asked(part.flag, part.plan) for part in payload.plans],
             actor=holder(request).actor,
             now=timezone.now(),
-            **{name: getattr(payload, name) for name in OWN},
+            **_own(request, payload),
         )
     )
     now = timezone.now()
     parts = [plan_json(plan, now) for plan in _shown(place).filter(launch=launch)]
     return Status(201, {"id": launch.pk, "name": launch.name, "plans": parts})
+
+
+def _own(request: HttpRequest, payload: PlanIn | LaunchIn) -> dict[str, str]:
+    """What is about a launch and not its plans. Raises Withheld."""
+    given = {name: getattr(payload, name) for name in OWN}
+    return given | {"override": override_of(payload.override, holder(request).role)}
 
 
 def _shown(place: Environment) -> Any:
@@ -235,6 +242,6 @@ def _told(act: Callable[[], Any]) -> Any:
     except PlanConflict as error:
         raise ApiError(409, "conflict", str(error)) from None
     except Withheld as error:
-        raise ApiError(409, error.code, error.message, "override") from None
+        raise withheld(error) from None
     except DefinitionError as error:
         raise ApiError(422, "invalid", error.message, error.field) from None

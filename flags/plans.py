@@ -149,7 +149,7 @@ def check_freeze(environment: Environment, planned: Planned, override: str) -> N
                 "freeze",
                 f"{environment.slug} is frozen from {freeze.begins:%Y-%m-%d %H:%M} to "
                 f"{freeze.ends:%Y-%m-%d %H:%M} UTC ({freeze.name}). Choose another time, or "
-                "override with a reason.",
+                "let an admin override with a reason.",
             )
 
 

@@ -7,14 +7,15 @@ effective time (as the time), before, after (both as PostgreSQL writes jsonb), r
 there is the empty text; the first entry's previous hash is empty. The hash is SHA-256 of it, in
 lower-case hexadecimal.
 
-Triggers (migration 0002) link an entry when its transaction commits and refuse every later change.
+Triggers (migrations 0002, 0003) link an entry when its transaction commits and refuse every later
+change.
 Whoever owns the database could still drop the triggers: that is what the hashes show. A history cut
 off at its end is whole in itself: note the last number and hash elsewhere, and ask for them.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
@@ -52,28 +53,18 @@ def hashed(previous: str, number: int, content: tuple[str, ...]) -> str:
     return hashlib.sha256(b"".join(netstring(part) for part in parts)).hexdigest()
 
 
-def _rows(project: Project) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
-    """(number, previous, hash, content) of each entry in its order."""
-    found = AuditEntry.objects.filter(project=project, number__isnull=False).annotate(
+def _rows(
+    project: Project, after: int = 0, limit: int | None = None
+) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
+    """(number, previous, hash, content) of each entry after that number, in its order."""
+    found = AuditEntry.objects.filter(project=project, number__gt=after).annotate(
         was=Cast("before", TextField()), now=Cast("after", TextField())
     )
-    for row in (
-        found.order_by("number")
-        .values_list(
-            *(
-                "number",
-                "previous",
-                "hash",
-                "project_id",
-                "environment_id",
-                "at",
-                "actor",
-                "action",
-            ),
-            *("object_type", "object_id", "version", "effective_at", "was", "now", "reason"),
-        )
-        .iterator(2000)
-    ):
+    listed = found.order_by("number").values_list(
+        *("number", "previous", "hash", "project_id", "environment_id", "at", "actor", "action"),
+        *("object_type", "object_id", "version", "effective_at", "was", "now", "reason"),
+    )
+    for row in listed[:limit].iterator(2000):
         yield row[0], row[1], row[2], tuple(_text(value) for value in row[3:])
 
 
@@ -88,8 +79,30 @@ def verify(project: Project, *, noted: tuple[int, str] | None = None) -> Chain:
 
     `noted` is a number and hash that somebody wrote down earlier: they must still stand there.
     """
-    expected, last = 1, ""
-    for number, previous, digest, content in _rows(project):
+    found = _followed(_rows(project), Chain(0), noted)
+    if not found.holds:
+        return found
+    outside = AuditEntry.objects.filter(project=project, number=None).count()
+    if outside:
+        return replace(found, broken_at=found.number + 1, why="an entry was never linked")
+    if noted and noted[0] > found.number:
+        return replace(found, broken_at=found.number + 1, why="the noted entry is gone")
+    return found
+
+
+def verify_after(project: Project, start: Chain, limit: int) -> Chain:
+    """The same of at most `limit` entries that come after a link that was found whole."""
+    return _followed(_rows(project, start.number, limit), start, None)
+
+
+def _followed(
+    rows: Iterator[tuple[int, str, str, tuple[str, ...]]],
+    start: Chain,
+    noted: tuple[int, str] | None,
+) -> Chain:
+    """How far the rows follow from where they start."""
+    expected, last = start.number + 1, start.hash
+    for number, previous, digest, content in rows:
         why = ""
         if number != expected:
             why = f"entry {expected} is missing"
@@ -102,11 +115,6 @@ def verify(project: Project, *, noted: tuple[int, str] | None = None) -> Chain:
         if why:
             return Chain(number, number, digest, number, why)
         expected, last = number + 1, digest
-    outside = AuditEntry.objects.filter(project=project, number=None).count()
-    if outside:
-        return Chain(expected - 1, expected - 1, last, expected, "an entry was never linked")
-    if noted and noted[0] >= expected:
-        return Chain(expected - 1, expected - 1, last, expected, "the noted entry is gone")
     return Chain(expected - 1, expected - 1, last)
 
 

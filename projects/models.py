@@ -214,3 +214,24 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.object_type} {self.object_id}"
+
+
+class HistoryCheck(models.Model):
+    """How far a project's chain was read and found whole (projects.watching).
+
+    `number` and `hash` are its last link then: what comes later must follow from it, and it must
+    stay where it is. `again_to` is how far the chain was read once more since. What was found
+    broken stays so: `found_at` is when it was noticed first.
+    """
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="+")
+    number = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+    again_to = models.PositiveBigIntegerField(default=0)
+    checked_at = models.DateTimeField()
+    broken_at = models.PositiveBigIntegerField(null=True, blank=True)
+    why = models.CharField(max_length=200, blank=True)
+    found_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"check of {self.project}"

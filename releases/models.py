@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from projects.models import Environment
+from projects.sealing import opened
 
 
 class Change(models.Model):
@@ -51,8 +52,8 @@ class Change(models.Model):
 class Hook(models.Model):
     """An address that another system posts to. The token in it is stored hashed, and shown once.
 
-    `secret` is what signatures are made with: it must be known here to check them, and is shown
-    once too.
+    The secret is what signatures are made with: it must be known here to check them, so it is
+    sealed (projects.sealing), and shown once too.
     """
 
     environment = models.ForeignKey(Environment, models.CASCADE, related_name="+")
@@ -61,7 +62,7 @@ class Hook(models.Model):
     only = models.CharField(max_length=100, blank=True)  # the provider's name for the environment
     prefix = models.CharField(max_length=20)
     token_hash = models.CharField(max_length=64, unique=True)
-    secret = models.CharField(max_length=200)
+    sealed_secret = models.TextField()
     created_by = models.CharField(max_length=254)
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -71,6 +72,11 @@ class Hook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} hook of {self.environment}"
+
+    @property
+    def secret(self) -> str:
+        """Raises projects.sealing.Unopenable."""
+        return opened(self.sealed_secret)
 
 
 class HookDelivery(models.Model):

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from projects.keys import hashed
 from projects.models import Environment
+from projects.sealing import Unopenable, seal
 from releases.changes import record
 from releases.elsewhere import merge
 from releases.hooks.frame import Delivery, Heard, Ignored, NotVerified, Place, Unreadable
@@ -24,6 +25,10 @@ log = logging.getLogger("flipscope.releases")
 REPEATED = timedelta(minutes=10)
 KEPT = 50  # deliveries of a hook, for its page
 PREFIX_LENGTH = 10
+UNOPENABLE = (
+    "This hook's secret was sealed under another SECRET_KEY. List that one in "
+    "SECRET_KEY_FALLBACKS, or make the hook anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ def make(
         only=only,
         prefix=token[:PREFIX_LENGTH],
         token_hash=hashed(token),
-        secret=secret or secrets.token_urlsafe(32),
+        sealed_secret=seal(secret or secrets.token_urlsafe(32)),
         created_by=created_by,
     )
     return hook, token
@@ -73,23 +78,19 @@ def find(provider: str, token: str) -> Hook | None:
 def take(hook: Hook, headers: Mapping[str, str], body: bytes, rest: str, now: datetime) -> Taken:
     """Records what a delivery tells of. It never raises for what a sender can get wrong."""
     provider = PROVIDERS[hook.provider]
-    delivery = Delivery(
-        headers,
-        body,
-        place_of(hook.environment, only=hook.only, service=hook.service),
-        hook.secret,
-        now,
-        rest,
-    )
+    place = place_of(hook.environment, only=hook.only, service=hook.service)
     digest = hashlib.sha256(body).hexdigest()
     with transaction.atomic():
         # One delivery of a hook at a time: two equal ones at once must not count twice.
         Hook.objects.select_for_update().get(id=hook.id)
         try:
+            delivery = Delivery(headers, body, place, hook.secret, now, rest)
             provider.verify(delivery)
             taken = _recorded(hook, provider.read(delivery), digest, now)
         except NotVerified as wrong:
             taken = Taken("refused", str(wrong), [])
+        except Unopenable:
+            taken = Taken("refused", UNOPENABLE, [])
         except Unreadable as wrong:
             taken = Taken("unreadable", str(wrong), [])
         except Ignored as why:

@@ -142,8 +142,8 @@ def test_going_back_asks_for_approval_as_any_change_does(
     assert flag.rules == [split_in_nz(10)]
 
 
-def test_a_freeze_holds_back_too_and_an_override_stays_on_the_record(
-    editor_page: Client, flag: Flag, environment: Environment
+def test_a_freeze_holds_back_too_and_an_admins_override_stays_on_the_record(
+    editor_page: Client, admin_page: Client, flag: Flag, environment: Environment
 ) -> None:
     now = timezone.now()
     Freeze.objects.create(
@@ -155,7 +155,11 @@ def test_a_freeze_holds_back_too_and_an_override_stays_on_the_record(
     )
     form = {"to": "2", "version": "3", "action": "revert"}
     assert "frozen" in text(editor_page.post(REVERT, form))
-    editor_page.post(REVERT, form | {"override": "it burns"})
+    assert "Or ask an admin" in text(editor_page.post(REVERT, form))
+    assert "Only an admin" in text(editor_page.post(REVERT, form | {"override": "it burns"}))
+    assert not FlagVersion.objects.filter(version=4).exists()
+    assert "override now, with a reason" in text(admin_page.post(REVERT, form))
+    admin_page.post(REVERT, form | {"override": "it burns"})
     assert "in the freeze: it burns" in FlagVersion.objects.get(version=4).reason
 
 

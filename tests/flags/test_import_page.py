@@ -105,13 +105,19 @@ def test_a_file_that_is_no_text_is_refused(editor_page: Client) -> None:
     assert "not UTF-8" in text(answer)
 
 
-def test_approval_holds_for_imports_too(editor_page: Client, environment: Environment) -> None:
+def test_approval_holds_for_imports_too(
+    editor_page: Client, admin_page: Client, environment: Environment
+) -> None:
     Policy.objects.create(environment=environment, approval=True)
     said = text(editor_page.post(IMPORT, {"action": "preview", "text": flagd_file()}))
     assert "0 flags would be created" in said
     assert "need the approval of another person" in said
     form = {"action": "take", "text": flagd_file(), "override": "first day"}
-    editor_page.post(IMPORT, form)
+    refused = editor_page.post(IMPORT, form)
+    assert refused.status_code == 422
+    assert "Only an admin" in text(refused)
+    assert not Flag.objects.exists()
+    admin_page.post(IMPORT, form)
     assert Flag.objects.count() == 2
 
 

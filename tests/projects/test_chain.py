@@ -81,6 +81,17 @@ def test_the_database_refuses_to_change_or_delete_an_entry(cast: Cast) -> None:
     assert chain.verify(cast.project).holds
 
 
+def test_the_database_refuses_to_empty_the_history(cast: Cast) -> None:
+    act(cast)
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("TRUNCATE projects_auditentry CASCADE")
+    assert chain.verify(cast.project).entries == 1
+
+
 def test_an_entry_cannot_bring_a_hash_of_its_own(cast: Cast) -> None:
     AuditEntry.objects.create(
         project=cast.project, actor="m", action="a", object_id="o", hash="f" * 64, number=9

@@ -1,8 +1,11 @@
 """The settings page of hooks: made by admins, shown once, listed for members, revoked."""
 
 import re
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.utils.html import escape
 
@@ -76,3 +79,35 @@ def test_a_foreign_hook_is_404(cast: Cast, admin_page: Client) -> None:
 def test_a_get_never_revokes(cast: Cast, admin_page: Client) -> None:
     hook(cast.production, "curl")
     assert admin_page.get(f"{PAGE}/{Hook.objects.get().id}/revoke").status_code == 405
+
+
+def test_secrets_are_sealed_and_a_hook_sealed_under_another_key_says_what_to_do(
+    cast: Cast, settings: Any, admin_page: Client
+) -> None:
+    sender = hook(cast.production, "github", secret="a shared secret")
+    made = Hook.objects.get()
+    assert "shared" not in made.sealed_secret
+    assert sender.signed({}, "ping").status_code == 200
+    settings.SECRET_KEY = "another one, of fifty characters at the very least, is here"
+    refused = sender.signed({}, "ping")
+    assert refused.status_code == 401
+    assert "SECRET_KEY_FALLBACKS" in refused.json()["error"]["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readable_secrets_of_earlier_hooks_are_sealed_by_the_migration(cast: Cast) -> None:
+    sender = hook(cast.production, "github", secret="a shared secret")
+
+    def migrated(name: str) -> Any:
+        executor = MigrationExecutor(connection)
+        executor.migrate([("releases", name)])
+        return executor.loader.project_state([("releases", name)]).apps.get_model(
+            "releases", "Hook"
+        )
+
+    try:
+        before = migrated("0003_sources")
+        assert before.objects.get().secret == "a shared secret"
+    finally:
+        migrated("0005_secrets_of_hooks_are_sealed")
+    assert sender.signed({}, "ping").status_code == 200

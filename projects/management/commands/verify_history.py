@@ -1,10 +1,14 @@
-"""`manage.py verify_history`: is the history what was written? Exit 1 where it is not."""
+"""`manage.py verify_history`: is the history what was written? Exit 1 where it is not.
+
+Unless told of another, it asks for the last link that the background found whole (watching.py).
+"""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from projects import chain
+from projects import chain, watching
 from projects.models import Project
 
 
@@ -20,6 +24,12 @@ class Command(BaseCommand):
             help="an entry written down earlier, which must still be there (with --project)",
         )
 
+        parser.add_argument(
+            "--accept",
+            action="store_true",
+            help="a chain that holds is taken as it is, and pages no longer say what was noticed",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         projects = Project.objects.order_by("slug")
         if options["project"]:
@@ -30,9 +40,12 @@ class Command(BaseCommand):
             raise CommandError("--noted is of one chain: name its --project.")
         broken = False
         for project in projects:
-            found = chain.verify(project, noted=_noted(options["noted"]))
+            known = None if options["accept"] else watching.noted(project)
+            found = chain.verify(project, noted=_noted(options["noted"]) or known)
             broken = broken or not found.holds
             self.stdout.write(f"{project.slug}: {_said(found)}")
+            if options["accept"] and found.holds:
+                watching.accept(project, found, timezone.now())
         if broken:
             raise CommandError("The history was changed after it was written.")
 

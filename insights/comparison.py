@@ -50,8 +50,9 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     fetched = _scanned(lambda only: scan.source(sliced, cut, only=only), cut)
     read = rows.read_rows + sum(one.read_rows for one in fetched)
     took = rows.took_ms + sum(one.took_ms for one in fetched)
+    found = [_arrays(each.columns) for each in fetched]
     return [
-        _one(one, number, cut, [each.columns for each in fetched], (paces[number], read, took))
+        _one(one, number, cut, found, (paces[number], read, took))
         for number, one in enumerate(sliced)
     ]
 
@@ -65,7 +66,7 @@ def totals_of(
     """
     fetched = _scanned(source, cut)
     read, took = sum(one.read_rows for one in fetched), sum(one.took_ms for one in fetched)
-    return _one(comparison, 0, cut, [each.columns for each in fetched], (1.0, read, took))
+    return _one(comparison, 0, cut, [_arrays(one.columns) for one in fetched], (1.0, read, took))
 
 
 def _scanned(source: Callable[[str], scan.Source], cut: Cut) -> list[Columns]:
@@ -223,12 +224,20 @@ def _one(
     )
 
 
+def _arrays(found: dict[str, Any]) -> dict[str, Any]:
+    """Columns as arrays, the rows of each comparison's cohorts side by side."""
+    cohort = _array(found, "cohort", np.int64)
+    order = np.argsort(cohort, kind="stable")
+    arrays = {name: np.asarray(values)[order] for name, values in found.items()}
+    return {**arrays, "cohort": cohort[order]}
+
+
 def _of(number: int, found: dict[str, Any]) -> dict[str, Any]:
     """The columns of one comparison, its cohorts numbered 0 and 1."""
-    cohort = _array(found, "cohort", np.int64) - 1
-    mine = cohort // 2 == number
-    part = {name: np.asarray(values)[mine] for name, values in found.items()}
-    return {**part, "cohort": cohort[mine] % 2}
+    first = 2 * number + 1
+    begin, end = np.searchsorted(found["cohort"], (first, first + 2))
+    part = {name: values[begin:end] for name, values in found.items()}
+    return {**part, "cohort": part["cohort"] - first}
 
 
 def _seconds(comparison: Comparison) -> tuple[float, float]:

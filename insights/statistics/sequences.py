@@ -47,11 +47,20 @@ def _terms(scale: float) -> list[tuple[float, float]]:
 
 
 def log_e_value(z: float, scale: float) -> float:
-    """ln of the e-value of a normal score `z`; `scale` is the standard error as a log ratio."""
+    """ln of the e-value of a normal score `z`; `scale` is the standard error as a log ratio.
+
+    The three terms are written out here and below: this is where a look's arithmetic is spent.
+    """
     square = z * z
-    terms = [slope * square - cost for slope, cost in _terms(scale)]
-    most = max(terms)
-    return most + math.log(sum(math.exp(term - most) for term in terms) / len(terms))
+    (slope0, cost0), (slope1, cost1), (slope2, cost2) = _terms(scale)
+    first, second, third = (
+        slope0 * square - cost0,
+        slope1 * square - cost1,
+        slope2 * square - cost2,
+    )
+    most = max(first, second, third)
+    total = math.exp(first - most) + math.exp(second - most) + math.exp(third - most)
+    return most + math.log(total / 3)
 
 
 def score_needed(scale: float, log_goal: float) -> float:
@@ -60,17 +69,24 @@ def score_needed(scale: float, log_goal: float) -> float:
     ln E is convex in z²: Newton's method from a point above, where one term is enough alone, comes
     down to the root without overshooting.
     """
-    terms = _terms(scale)
-    goal = log_goal + math.log(len(terms))
-    square = min((goal + cost) / slope for slope, cost in terms)
+    (slope0, cost0), (slope1, cost1), (slope2, cost2) = _terms(scale)
+    goal = log_goal + math.log(3)
+    square = min((goal + cost0) / slope0, (goal + cost1) / slope1, (goal + cost2) / slope2)
     for _ in range(50):
-        values = [slope * square - cost for slope, cost in terms]
-        most = max(values)
-        parts = [math.exp(value - most) for value in values]
-        total = sum(parts)
+        first, second, third = (
+            slope0 * square - cost0,
+            slope1 * square - cost1,
+            slope2 * square - cost2,
+        )
+        most = max(first, second, third)
+        part0, part1, part2 = (
+            math.exp(first - most),
+            math.exp(second - most),
+            math.exp(third - most),
+        )
+        total = part0 + part1 + part2
         over = most + math.log(total) - goal
-        rise = sum(part * slope for part, (slope, _) in zip(parts, terms, strict=True)) / total
-        square -= over / rise
+        square -= over * total / (part0 * slope0 + part1 * slope1 + part2 * slope2)
         if over < 1e-9:
             break
     return math.sqrt(max(square, 0.0))

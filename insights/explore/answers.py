@@ -8,8 +8,9 @@ from typing import Any
 from events.query.answer import Missing, asked_of, begun, completed
 from events.query.catalog import Known
 from events.query.rows import Page, events_of, traces_of
+from events.query.spec import RATES
 from events.store.read import Result, Statement, utc
-from insights.explore import annotations, units
+from insights.explore import annotations, told, units
 from insights.explore.meant import Meant, meant, moment
 from insights.explore.pictures import MOST_LINES, Frame, pictures
 from insights.explore.question import Question, Where
@@ -55,6 +56,7 @@ class Answered:
     meant: Meant
     took: str
     read: int
+    told: str = ""  # all of it in one sentence
     pictures: tuple[Chart, ...] = ()
     heads: tuple[str, ...] = ()
     calculations: tuple[str, ...] = ()
@@ -75,6 +77,11 @@ class Later:
     given: dict[str, Any]
     missing: Missing
     now: datetime
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether the rows themselves are known from the steps only."""
+        return any(one.op in RATES for one in self.missing.asked.query.calculations)
 
 
 def answer_of(
@@ -156,6 +163,7 @@ def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered
         meant=asked,
         took=words.milliseconds(given["took_ms"]),
         read=given["events_read"],
+        told=told.sentence(question, given),
         heads=(*question.by, *(units.named(one) for one in keys)),
         calculations=tuple(keys),
         rows=tuple(_row(row["data"], question, keys, before) for row in given["results"]),
@@ -225,21 +233,27 @@ def _rows_of(
     page = Page(limit=ROWS, order=question.order or "newest", before=at)
     if question.view == "traces":
         found = ask(traces_of(source, page))
+        traces = tuple(_trace(row) for row in found.rows)
+        longest, failed = [one.duration_ms for one in traces], sum(bool(x.errors) for x in traces)
         return Answered(
             meant=asked,
             took=words.milliseconds(found.took_ms),
             read=found.read_rows,
-            traces=tuple(_trace(row) for row in found.rows),
+            told=told.of_events(question, longest, failed, ROWS, "trace"),
+            traces=traces,
         )
     found = ask(events_of(source, page))
     events = tuple(events_from(environment.id, found.rows))
     older = ""
     if len(events) == ROWS and page.order == "newest":
         older = question.address(extra={"before": events[-1].time.isoformat()})
+    took, failed = [one.duration_ms for one in events], sum(one.error for one in events)
+    what = "event" if question.events == "all" else "request"
     return Answered(
         meant=asked,
         took=words.milliseconds(found.took_ms),
         read=found.read_rows,
+        told=told.of_events(question, took, failed, ROWS, what),
         events=events,
         columns=_columns(question),
         older=older,

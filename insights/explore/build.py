@@ -90,6 +90,10 @@ def form_of(question: Question, now: datetime, zone: tzinfo) -> Form:
             or question.limit
             or question.step
             or question.earlier
+            or question.since
+            or question.marks
+            or question.events
+            or question.any
         ),
         windows=WINDOWS,
         earlier=EARLIER,

@@ -24,7 +24,7 @@ from insights.explore.place import Place, place
 from insights.explore.said import in_words
 from projects.access import Access, environment_for
 from web.pages import page
-from web.request import whole
+from web.request import wants_fragment, whole
 
 VALUES = 30
 MOST_SAVED = 100
@@ -40,6 +40,7 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
     context["boards"] = keeping.boards(where, user)[:MOST_SAVED]
     context["comments"] = keeping.comments(where, here.question.address())
     context["said"] = in_words(here.question)
+    context["fresh"] = wants_fragment(request)
     keeping.remember(where, user, here.question.address(), here.now)
     inline = request.GET.get("inline") == "1"
     if inline:
@@ -65,7 +66,11 @@ def show_answer(request: HttpRequest, project: str, environment: str) -> HttpRes
     """The answer alone, which its page asks for: the rows, which ask for their pictures."""
     here = place(request, project, environment)
     token = request.GET.get("token", "")
-    context = here.context(address=here.question.address())
+    context = here.context(
+        address=here.question.address(),
+        said=in_words(here.question),
+        fresh=wants_fragment(request),
+    )
     if not _good(token):
         context |= _answered(here)
     else:
@@ -114,7 +119,7 @@ def _begun(here: Place, token: str) -> dict[str, Any]:
     ask = asker(where.id, token)
     try:
         first, later = first_of(where, here.question, here.kinds, now=here.now, ask=ask)
-        if later is None or not later.missing.steps or not first.rows:
+        if later is None or not later.missing.steps or not first.rows or later.stepwise:
             if later is not None:
                 first = drawn(where, here.question, here.kinds, later, ask=ask, base=here.base)
             return {"answer": first}

@@ -1,6 +1,7 @@
 """Explore in a real browser: ask, drag, follow a finding to one trace, share; by keyboard too."""
 
 import random
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -101,6 +102,8 @@ def test_a_question_is_built_by_keyboard_shared_and_undone(
     page.keyboard.type("flags.F")
     page.keyboard.press("Enter")
     expect(page.locator("#_answer table.data td.value")).to_have_count(2)
+    expect(page.locator("h1")).to_contain_text("F = on: p95 latency")
+    expect(page).to_have_title(re.compile("^F = on: p95 latency .* · acme production$"))
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["op"] == ["P95"]
     assert asked["of"] == ["duration_ms"]

@@ -75,6 +75,25 @@ def test_the_rows_come_first_and_their_pictures_after_them(
     assert "explore/pictures" not in whole
 
 
+def test_the_answer_is_the_heading_and_the_title_of_its_page(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    asked = "field=service&is=%3D&value=jobs"
+    count = sum(item["sample_rate"] for item in made if item["service"] == "jobs")
+    said = f"{count:,.0f} requests where service = jobs, in the last 2 hours."
+    whole = shown(viewer_page, asked)
+    assert f'<span id="_told" aria-live="polite">{said}' in whole
+    assert f"<title>{said}" in whole
+    later = viewer_page.get(f"{PAGE}/answer?{asked}", headers={"HX-Request": "true"})
+    assert f'<span id="_told" hx-swap-oob="innerHTML">{said}' in later.content.decode()
+    again = viewer_page.get(f"{PAGE}?by=plan", headers={"HX-Request": "true"}).content.decode()
+    assert '<span id="_told" hx-swap-oob="innerHTML">Count by plan, last 2 hours' in again
+    for view in ("events", "traces"):
+        assert (
+            "the slowest took" in shown(viewer_page, f"{asked}&view={view}").partition("</h1>")[0]
+        )
+
+
 def test_the_page_itself_does_not_wait_for_the_store(
     viewer_page: Client, made: list[dict[str, Any]], settings: Any
 ) -> None:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from flags import launching
 from flags.listening import listening
-from insights import launches
+from insights import launches, live
 from projects.access import Access, environment_for
 from projects.models import Environment, Membership
 from web.pages import page
@@ -78,6 +78,20 @@ def show_launch(
     context["page"] = launches.launch_page(launch, timezone.now(), base=context["base"])
     context["may_approve"] = context["may_edit"] and access.actor != launch.actor
     return page(request, "insights/launch.html", context, fragment="insights/_launch.html")
+
+
+@require_GET
+def show_live(request: HttpRequest, project: str, environment: str, launch_id: int) -> HttpResponse:
+    """What changes by the second of a launch that has begun: one question a flag."""
+    access = environment_for(request, project, environment)
+    launch = launching.find(access.environment, launch_id)
+    if launch is None:
+        raise Http404(f"There is no launch {launch_id} in {environment}.")
+    now = timezone.now()
+    found = live.parts(launch, launches.new_variant, now)
+    watched = live.watched([part.plan for part in found], now)
+    context = _context(access, launch=launch, parts=found, watched=watched)
+    return page(request, "insights/_live.html", context)
 
 
 def _feed_address(request: HttpRequest, access: Access) -> str:

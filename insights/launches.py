@@ -11,17 +11,16 @@ from flags.definition import read
 from flags.models import Launch, Plan
 from flags.plan_words import Line as StepLine
 from flags.plan_words import lines as step_lines
-from flags.plan_words import percent_now, summary
+from flags.plan_words import summary
 from flags.plans import warnings
-from flags.upcoming import serving
-from flags.words import state, state_in_words
 from flags.wrong import DefinitionError
-from insights import charts
+from insights import charts, live
 from insights.change_page import ROWS_SHOWN, ordered
 from insights.changes import told
 from insights.launch_checks import Check, checks
+from insights.live import WATCHED, Cohort, LivePart
 from insights.models import Watch
-from insights.reach import Spread, Use, spread, users_a_day, uses
+from insights.reach import Use, users_a_day, uses
 from insights.series import lines
 from projects.models import Environment
 from releases.changes import timeline
@@ -29,8 +28,6 @@ from web import words
 from web.charts import Chart
 
 PAST_SHOWN = 50
-WATCHED = timedelta(minutes=30)
-SPREAD = timedelta(minutes=30)
 OPEN_FIRST = 200
 
 
@@ -126,9 +123,8 @@ class Part:
     steps: list[StepLine]
     warnings: list[str]
     now: str  # what the flag serves
-    percent: float | None
-    spread: Spread | None
-    late_s: float | None  # from planned to first exposure
+    live: LivePart | None  # of what has begun
+    cohorts: list[Cohort]
     watch: Watch | None
     rows: list[dict[str, Any]]
     labels: tuple[str, str]
@@ -149,11 +145,22 @@ class LaunchPage:
     checks: list[Check]
     can: frozenset[str]
     store_away: bool
+    now: datetime
 
     @property
     def may_change(self) -> bool:
         """Whether all of it is still to come."""
         return self.open and not self.begun
+
+    @property
+    def live(self) -> list[LivePart]:
+        """The parts that have begun."""
+        return [part.live for part in self.parts if part.live]
+
+    @property
+    def watched(self) -> bool:
+        """Whether it changes by the second."""
+        return self.begun and live.watched([part.plan for part in self.parts], self.now)
 
     @property
     def stage(self) -> str:
@@ -170,7 +177,8 @@ def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
     use: dict[str, list[Use]] = {}
     for plan in plans:
         try:
-            use[plan.flag.key] = uses(launch.environment_id, plan.flag.key, now)
+            if plan.at > now:
+                use[plan.flag.key] = uses(launch.environment_id, plan.flag.key, now)
             parts.append(_part(plan, now, base=base, ask=True))
         except StoreUnavailable:
             store_away = True
@@ -190,6 +198,7 @@ def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
         else checks(launch, [part.plan for part in parts], _warned(parts), use, now, base=base),
         can=_can(plans, now),
         store_away=store_away,
+        now=now,
     )
 
 
@@ -210,9 +219,16 @@ def _can(plans: list[Plan], now: datetime) -> frozenset[str]:
     moving = [plan for plan in plans if plan.status in ("running", "paused")]
     if any(plan.kind != "once" and plan.at <= now for plan in moving):
         found.add("roll-back")
-    if any(plan.flag.enabled and plan.status in ("running", "paused", "done") for plan in plans):
+    if any(_on(plan, now) for plan in plans):
         found.add("off")
     return frozenset(found)
+
+
+def _on(plan: Plan, now: datetime) -> bool:
+    """Whether there is something to turn off, written down by the worker or not."""
+    if plan.status == Plan.Status.PLANNED and plan.at <= now:
+        return True
+    return plan.flag.enabled and plan.status in ("running", "paused", "done")
 
 
 def new_variant(plan: Plan) -> tuple[str, str]:
@@ -239,15 +255,14 @@ def new_variant(plan: Plan) -> tuple[str, str]:
 def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
     environment = plan.launch.environment
     old, new = new_variant(plan)
-    began = plan.at <= now and plan.status not in ("cancelled", "expired", "waiting", "paused")
-    found, chart, reach = None, [], ""
-    if ask:
+    began = live.begun(plan, now)
+    cohorts, chart, reach = [], [], ""
+    if ask and not began:
         users = users_a_day(environment.id, plan.flag.key, now)
         reach = f"About {words.compact(users)} users a day see it." if users else ""
-        if began and new:
-            until = min(now, plan.at + SPREAD)
-            found = spread(environment.id, plan.flag.key, new, plan.at, until)
-            chart = _chart(plan, now, base=base, baseline=old)
+    elif ask and new:
+        cohorts = live.cohorts(plan, now)
+        chart = _chart(plan, now, base=base, baseline=old)
     watch = (
         Watch.objects.filter(environment=environment, subject="flag", flag=plan.flag.key)
         .filter(ended_at=None)
@@ -257,17 +272,15 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
     )
     result = watch.result if watch else {}
     rows = ordered(result.get("deltas", []), result.get("findings", []))[:ROWS_SHOWN]
-    late_s = (found.first - plan.at).total_seconds() if found and found.first else None
     return Part(
         plan=plan,
         summary=summary(plan, now),
         reach=reach,
         steps=step_lines(plan),
         warnings=warnings(plan, now),
-        now=_serves(plan, now),
-        percent=percent_now(plan, now) if plan.status in ("running", "paused") else None,
-        spread=found,
-        late_s=late_s,
+        now=live.serves(plan, now),
+        live=live.part(plan, new, now) if began else None,
+        cohorts=cohorts,
         watch=watch,
         rows=rows,
         labels=(
@@ -276,13 +289,6 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
         ),
         chart=chart,
     )
-
-
-def _serves(plan: Plan, now: datetime) -> str:
-    try:
-        return state(serving(plan.flag, now))
-    except DefinitionError:
-        return state_in_words(plan.flag)
 
 
 def _chart(plan: Plan, now: datetime, *, base: str, baseline: str) -> list[Chart]:

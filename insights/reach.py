@@ -27,13 +27,16 @@ class Use:
 class Spread:
     """When the new variant was first seen after the flip, and by what share of instances since.
 
-    `reached` has a time for each of SHARES, or None where it has not come that far."""
+    `reached` has a time for each of SHARES, or None where it has not come that far; `requests` and
+    `users` are those that have had it."""
 
     first: datetime | None
     instances: int
     having: int
     reached: tuple[tuple[int, datetime | None], ...]
     old_after: int  # requests with another variant that came after an instance had the new one
+    requests: int = 0
+    users: int = 0
 
 
 def uses(environment_id: int, flag: str, now: datetime) -> list[Use]:
@@ -92,18 +95,22 @@ def spread(
     }
     rows = run(
         Statement(
-            f"""SELECT service, instance, countIf(variant = {{variant:String}}) AS new,
+            f"""SELECT service, instance, grouping(service, instance) AS total,
+                countIf(variant = {{variant:String}}) AS new,
+                uniqIf(user_id, variant = {{variant:String}} AND user_id != '') AS users,
                 toUnixTimestamp64Micro(minIf(time, variant = {{variant:String}})) AS first,
                 countIf(variant != {{variant:String}}) AS old
             FROM {variant_of_trace()} AS seen INNER JOIN (
-                SELECT trace, service, instance, time FROM events
+                SELECT trace, service, instance, time, user_id FROM events
                 WHERE environment = {{environment:UInt32}} AND entry
                 AND time >= {{since:DateTime64(6, 'UTC')}}
                 AND time < {{until:DateTime64(6, 'UTC')}}) AS hit ON seen.trace = hit.trace
-            GROUP BY service, instance""",  # noqa: S608  # constants only
+            GROUP BY GROUPING SETS ((service, instance), ())""",  # noqa: S608  # constants only
             parameters,
         )
     ).rows
+    in_all = [row for row in rows if int(row["total"])]
+    rows = [row for row in rows if not int(row["total"])]
     firsts = sorted(int(row["first"]) for row in rows if int(row["new"]))
     reached = []
     for share in SHARES:
@@ -116,6 +123,8 @@ def spread(
         having=len(firsts),
         reached=tuple(reached),
         old_after=sum(int(row["old"]) for row in rows if int(row["new"])),
+        requests=sum(int(row["new"]) for row in rows),
+        users=sum(int(row["users"]) for row in in_all),
     )
 
 

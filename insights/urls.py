@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{PLACE}what-changed", changed_page.show_what_changed, name="what-changed"),
     path(f"{PLACE}launches", launch_views.show_launches, name="launches"),
     path(f"{PLACE}launches.ics", launch_views.launch_feed, name="launch-feed"),
+    path(f"{PLACE}launches/<int:launch_id>/live", launch_views.show_live, name="launch-live"),
     path(f"{PLACE}launches/<int:launch_id>", launch_views.show_launch, name="launch"),
     path(f"{PLACE}hygiene", hygiene_pages.show_hygiene, name="hygiene"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),

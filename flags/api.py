@@ -1,17 +1,19 @@
 """The JSON API of flags: definitions and state, and every way to change them."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from django.http import HttpRequest
-from ninja import Path, Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
-from flags import editing
+from flags import archiving, editing
 from flags.governance import Withheld, override_of
 from flags.models import Flag
 from flags.words import state_in_words
 from flags.wrong import DefinitionError
 from projects.access import api_environment, holder
+from projects.models import Environment
 from releases.changes import as_json
 from web.errors import ApiError
 
@@ -64,6 +66,13 @@ class FlagPatch(Notes):
     version: int | None = None
 
 
+class Why(Schema):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str = ""
+    override: str = ""
+
+
 def flag_json(flag: Flag) -> dict[str, Any]:
     """A flag as the API shows it; `state` says in words what it does."""
     return {
@@ -77,13 +86,21 @@ def flag_json(flag: Flag) -> dict[str, Any]:
         "state": state_in_words(flag),
         "created_at": flag.created_at.isoformat(),
         "updated_at": flag.updated_at.isoformat(),
+        "archived_at": flag.archived_at.isoformat() if flag.archived_at else None,
     }
 
 
 @router.get("/flags", summary="All flags, with what they serve now")
-def list_flags(request: HttpRequest, project: Path[str], environment: Path[str]) -> dict[str, Any]:
+def list_flags(
+    request: HttpRequest,
+    project: Path[str],
+    environment: Path[str],
+    archived: Query[bool] = False,  # noqa: FBT002  # a query's parameter is named
+) -> dict[str, Any]:
+    """Without the archived ones, or those alone."""
     place = api_environment(request, project, environment)
-    return {"flags": [flag_json(flag) for flag in Flag.objects.filter(environment=place)]}
+    found = Flag.objects.filter(environment=place, archived_at__isnull=not archived)
+    return {"flags": [flag_json(flag) for flag in found]}
 
 
 @router.post("/flags", response={201: dict[str, Any]}, summary="Create a flag")
@@ -110,6 +127,19 @@ def create_flag(
         raise _invalid(error) from None
     edited.flag.refresh_from_db()
     return Status(201, flag_json(edited.flag))
+
+
+@router.post("/flags/{path:key}/restore", summary="Serve an archived flag again, as it was")
+def restore_flag(
+    request: HttpRequest,
+    project: Path[str],
+    environment: Path[str],
+    key: Path[str],
+    payload: Why | None = None,
+) -> dict[str, Any]:
+    place = api_environment(request, project, environment, "editor")
+    why = payload or Why()
+    return _moved(archiving.restore, place, key, request, why.reason, why.override)
 
 
 @router.get("/flags/{path:key}", summary="One flag, with what it serves now")
@@ -159,6 +189,42 @@ def change_flag(
         raise _invalid(error) from None
     said = as_json(edited.change) if edited.change else {"id": None, "flag": key}
     return said | {"title": edited.title, "version": edited.flag.version}
+
+
+@router.delete("/flags/{path:key}", summary="Archive a flag: nobody is served it any more")
+def archive_flag(
+    request: HttpRequest,
+    project: Path[str],
+    environment: Path[str],
+    key: Path[str],
+    reason: Query[str] = "",
+    override: Query[str] = "",
+) -> dict[str, Any]:
+    """Its history stays. 422 while another flag asks for it or something is planned for it."""
+    place = api_environment(request, project, environment, "editor")
+    return _moved(archiving.archive, place, key, request, reason, override)
+
+
+def _moved(
+    act: Callable[..., Flag],
+    place: Environment,
+    key: str,
+    request: HttpRequest,
+    reason: str,
+    override: str,
+) -> dict[str, Any]:
+    """A flag after it was archived or restored; refusals as answers."""
+    actor, role = holder(request).actor, holder(request).role
+    try:
+        flag = act(place, key, actor=actor, reason=reason, override=override_of(override, role))
+    except editing.NoSuchFlag:
+        raise _absent(key) from None
+    except Withheld as error:
+        raise withheld(error) from None
+    except DefinitionError as error:
+        raise _invalid(error) from None
+    flag.refresh_from_db()
+    return flag_json(flag)
 
 
 def _given(payload: Schema) -> dict[str, Any]:

@@ -94,10 +94,11 @@ def forget_check(environment_id: int) -> None:
 
 
 def _checked(environment_id: int, kept: _Kept | None, now: float) -> Document:
-    rows = Flag.objects.filter(environment_id=environment_id)
+    every = Flag.objects.filter(environment_id=environment_id)
+    rows = every.current()
     # Read before the flags: an edit between the two is then seen by the next check.
     groups = Segment.objects.filter(environment_id=environment_id)
-    own = rows.aggregate(
+    own = every.aggregate(
         Count("id"), Max("id"), Max("updated_at"), revisions=Coalesce(Sum("revision"), 0)
     )
     shared = groups.aggregate(Count("id"), versions=Coalesce(Sum("version"), 0))

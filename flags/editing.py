@@ -43,6 +43,13 @@ class NoSuchFlag(Exception):
     """The environment has no flag of this key, or the flag no such version."""
 
 
+class FlagArchived(DefinitionError):
+    """The flag is served to nobody: it has to be restored before it is changed."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("key", f"{key} is archived. Restore it first.")
+
+
 class FlagMovedOn(Exception):
     """Somebody else changed the flag since the caller looked; `flag` is how it is now."""
 
@@ -76,7 +83,7 @@ def create(
     check_size(definition)
     notes = _notes(given)
     now = timezone.now()
-    reason = check_text("reason", reason, LONGEST_REASON)
+    reason = checked_reason(reason)
     surroundings.check(environment, definition)
     reason = governance.allow(environment, None, definition, now, reason, override)
     try:
@@ -107,7 +114,7 @@ def change(
     `version` is what the caller looked at: FlagMovedOn if the flag has changed since. Raises
     NoSuchFlag, DefinitionError, and Withheld unless `override` gives a reason.
     """
-    reason = check_text("reason", reason, LONGEST_REASON)
+    reason = checked_reason(reason)
     if "type" in patch:
         raise DefinitionError("type", "A flag keeps its type. Create another flag.")
     with transaction.atomic():
@@ -129,7 +136,7 @@ def revert(
     override: str = "",
 ) -> Edited:
     """Serves again what an earlier version served, as a new version. Raises as `change` does."""
-    reason = check_text("reason", reason, LONGEST_REASON) or f"Back to version {to_version}"
+    reason = checked_reason(reason) or f"Back to version {to_version}"
     with transaction.atomic():
         flag = locked(environment, key, version)
         kept = FlagVersion.objects.filter(flag=flag, version=to_version).first()
@@ -138,6 +145,11 @@ def revert(
         before, after = flag.definition(), read(key, kept.definition, flag.version)
         act = Act(actor, timezone.now(), reason)
         return _saved(environment, flag, before, after, {}, act, override)
+
+
+def checked_reason(reason: str) -> str:
+    """Raises DefinitionError."""
+    return check_text("reason", reason, LONGEST_REASON)
 
 
 def _named(patch: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -167,6 +179,8 @@ def locked(environment: Environment, key: str, version: int | None = None) -> Fl
     if found is None:
         raise NoSuchFlag(key)
     flag = Flag.objects.select_for_update().get(id=found.id)
+    if flag.archived_at is not None:
+        raise FlagArchived(key)
     settle(environment, flag, timezone.now())
     if version is not None and version != flag.version:
         raise FlagMovedOn(flag, version)

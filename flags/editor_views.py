@@ -154,7 +154,8 @@ class _Form:
                 Segment.objects.filter(environment=place).values_list("name", flat=True)
             ),
             "others": list(
-                Flag.objects.filter(environment=place)
+                Flag.objects.current()
+                .filter(environment=place)
                 .exclude(key=flag.key)
                 .values_list("key", flat=True)
             ),

@@ -64,9 +64,14 @@ def allow(
     override: str,
 ) -> str:
     """The reason to record for a change made at once. Raises Withheld."""
-    override = check_text("override", override, LONGEST_REASON).strip()
     if _only_off(before, after):
         return reason
+    return allow_at(environment, now, reason, override)
+
+
+def allow_at(environment: Environment, now: datetime, reason: str, override: str) -> str:
+    """The reason to record for whatever changes what users get, now. Raises Withheld."""
+    override = check_text("override", override, LONGEST_REASON).strip()
     freeze = freeze_at(environment, now)
     approval = needs_approval(environment)
     if override and (freeze or approval):

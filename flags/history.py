@@ -102,6 +102,8 @@ def _with(line: Line, *, change_id: int | None, current: bool) -> Line:
 def _flag_line(entry: AuditEntry, href: str) -> Line:
     key, before, after = entry.object_id, entry.before, entry.after
     raw = differences.raw(before, after)
+    if entry.action in ("flag.archived", "flag.restored"):
+        return Line(entry, f"{key} {entry.action.partition('.')[2]}", href, [], raw)
     if entry.action not in FLAG_ACTS:
         told_notes = differences.plain(before, after)
         return Line(entry, f"{key} has new notes", href, told_notes, raw)

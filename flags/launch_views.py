@@ -120,7 +120,7 @@ def _form(
     preview: list[Any] | None = None,
 ) -> HttpResponse:
     environment = access.environment
-    flags = list(Flag.objects.filter(environment=environment))
+    flags = list(Flag.objects.current().filter(environment=environment))
     local = timezone.now().astimezone(environment.zone)
     rows = [
         {"number": number, **{name: sent.get(f"{name}_{number}", "") for name in FIELDS}}

@@ -13,6 +13,8 @@ from flags.words import state, state_in_words
 from flags.wrong import DefinitionError
 from projects.access import Access
 
+ARCHIVED = "archived: served to nobody"
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -31,6 +33,8 @@ def listening(request: HttpRequest, access: Access) -> Listening:
 def state_now(flag: Flag, now: datetime) -> str:
     """What users get at this second, in words, whether or not the worker has written it down;
     `flag.enabled` is set to match."""
+    if flag.archived_at is not None:
+        return ARCHIVED
     try:
         current = serving(flag, now)
     except DefinitionError:

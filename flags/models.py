@@ -9,8 +9,14 @@ from flags.definition import Definition, read
 from projects.models import Environment
 
 
+class FlagQuerySet(models.QuerySet["Flag"]):
+    def current(self) -> "FlagQuerySet":
+        """Those that are served: all but the archived ones."""
+        return self.filter(archived_at=None)
+
+
 class Flag(models.Model):
-    """One flag in one environment, as it is served now."""
+    """One flag in one environment, as it is served now; an archived one is served to nobody."""
 
     class Type(models.TextChoices):
         BOOLEAN = "boolean", "Boolean"
@@ -37,6 +43,10 @@ class Flag(models.Model):
     revision = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    archived_by = models.CharField(max_length=254, blank=True)
+
+    objects = FlagQuerySet.as_manager()
 
     class Meta:
         ordering = ["key"]

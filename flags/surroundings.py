@@ -34,7 +34,8 @@ def check(environment: Environment, definition: Definition) -> None:
     asked = list(prerequisites_of(definition))
     if not asked:
         return
-    others = {flag.key: flag.definition() for flag in Flag.objects.filter(environment=environment)}
+    rows = Flag.objects.current().filter(environment=environment)
+    others = {flag.key: flag.definition() for flag in rows}
     others[definition.key] = definition
     for place, key, variant in asked:
         other = others.get(key)
@@ -72,7 +73,7 @@ def check_dependants(environment: Environment, before: Definition, after: Defini
     gone = set(before.variants) - set(after.variants)
     if not gone:
         return
-    for flag in Flag.objects.filter(environment=environment).exclude(key=after.key):
+    for flag in Flag.objects.current().filter(environment=environment).exclude(key=after.key):
         for _, key, variant in prerequisites_of(flag.definition()):
             if key == after.key and variant in gone:
                 raise DefinitionError(
@@ -80,11 +81,20 @@ def check_dependants(environment: Environment, before: Definition, after: Defini
                 )
 
 
+def dependants(environment: Environment, key: str) -> list[str]:
+    """Keys of the flags whose rules ask for what this one gives."""
+    return [
+        flag.key
+        for flag in Flag.objects.current().filter(environment=environment).exclude(key=key)
+        if any(key == asked for _, asked, _ in prerequisites_of(flag.definition()))
+    ]
+
+
 def users_of_segment(environment: Environment, name: str) -> list[str]:
     """Keys of the flags that name the segment."""
     return [
         flag.key
-        for flag in Flag.objects.filter(environment=environment)
+        for flag in Flag.objects.current().filter(environment=environment)
         if any(name == one for _, one in segments_of(flag.definition()))
     ]
 

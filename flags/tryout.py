@@ -60,7 +60,7 @@ def tried(environment: Environment, definition: Definition, attributes: dict[str
 
 
 def _surroundings(environment: Environment, key: str) -> tuple[list[Course], list[Group]]:
-    rows = list(Flag.objects.filter(environment=environment).exclude(key=key))
+    rows = list(Flag.objects.current().filter(environment=environment).exclude(key=key))
     steps = upcoming.to_come(rows)
     others = [upcoming.course(row, steps.get(row.pk, [])) for row in rows]
     groups = [

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flags.acts import ramp_of
-from flags.listening import state_now
+from flags.listening import ARCHIVED, state_now
 from flags.models import Flag, FlagVersion, Plan
 from flags.words import state_in_words
 from insights import charts
@@ -73,7 +73,7 @@ def flag_rows(
             FlagRow(
                 key=key,
                 flag=flag,
-                state_words=state_in_words(flag) if flag else "known from events only",
+                state_words=_state(flag),
                 watch=watches.get(key),
                 shares=shares.get(key, []),
                 last_changed=flag.updated_at if flag else None,
@@ -84,7 +84,16 @@ def flag_rows(
     return kept
 
 
+def _state(flag: Flag | None) -> str:
+    if flag is None:
+        return "known from events only"
+    return ARCHIVED if flag.archived_at else state_in_words(flag)
+
+
 def _matches(row: FlagRow, text: str, verdict: str, state: str) -> bool:
+    archived = row.flag is not None and row.flag.archived_at is not None
+    if archived != (state == "archived"):
+        return False
     tags = " ".join(row.flag.tags) if row.flag else ""
     if text and text not in f"{row.key} {tags}".lower():
         return False
@@ -92,6 +101,8 @@ def _matches(row: FlagRow, text: str, verdict: str, state: str) -> bool:
         return False
     if state == "events":
         return row.flag is None
+    if state == "archived":
+        return True
     return not state or (row.flag is not None and row.flag.enabled == (state == "on"))
 
 
@@ -132,7 +143,7 @@ class FlagPage:
 def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -> FlagPage | None:
     """None for a key that is neither defined here nor seen in the last day's events."""
     flag = Flag.objects.filter(environment=environment, key=key).first()
-    state_words = state_now(flag, now) if flag else "known from events only"
+    state_words = state_now(flag, now) if flag else _state(None)
     shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
     watch = Watch.objects.filter(
         environment=environment, subject=Watch.Subject.FLAG, flag=key, ended_at=None

@@ -41,6 +41,23 @@ def last_seen(environment_id: int, now: datetime) -> dict[str, datetime]:
     return {row["flag"]: datetime.fromtimestamp(int(row["last"]), UTC) for row in rows}
 
 
+def reported(environment_id: int, flag: str, now: datetime) -> tuple[datetime, datetime] | None:
+    """The first and the last hour in which the flag was reported, within LOOKED_BACK."""
+    [row] = run(
+        Statement(
+            """SELECT count() AS n, toUnixTimestamp(min(hour)) AS first,
+                toUnixTimestamp(max(hour)) AS last FROM exposures
+            WHERE environment = {environment:UInt32}
+                AND hour >= {since:DateTime64(6, 'UTC')} AND has(flags, {flag:String})""",
+            {"environment": environment_id, "since": moment(now - LOOKED_BACK), "flag": flag},
+        )
+    ).rows
+    if not int(row["n"]):
+        return None
+    first, last = (datetime.fromtimestamp(int(row[name]), UTC) for name in ("first", "last"))
+    return first, last
+
+
 def untidy(environment: Environment, now: datetime) -> list[Untidy]:
     """Flags past their removal date first, then those that do nothing any more."""
     seen = last_seen(environment.pk, now)
@@ -51,7 +68,7 @@ def untidy(environment: Environment, now: datetime) -> list[Untidy]:
     )
     today = now.astimezone(environment.zone).date()
     found: list[Untidy] = []
-    for flag in Flag.objects.filter(environment=environment):
+    for flag in Flag.objects.current().filter(environment=environment):
         why = _overdue(flag, now, seen.get(flag.key), planned)
         if flag.remove_by is not None and flag.remove_by < today:
             days = words.plural((today - flag.remove_by).days, "day")

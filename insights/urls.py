@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from insights import hygiene_pages, launch_views, report_pages, views
+from insights import archive_pages, hygiene_pages, launch_views, report_pages, views
 from insights.changed import page as changed_page
 from insights.trials import page as trials_page
 from projects.views import with_slash
@@ -24,6 +24,8 @@ urlpatterns = [
     path(f"{PLACE}launches/<int:launch_id>", launch_views.show_launch, name="launch"),
     path(f"{PLACE}hygiene", hygiene_pages.show_hygiene, name="hygiene"),
     path(f"{PLACE}flags", views.show_flags, name="flags"),
+    path(f"{PLACE}flags/<path:key>/archive", archive_pages.archive_flag, name="archive-flag"),
+    path(f"{PLACE}flags/<path:key>/restore", archive_pages.restore_flag, name="restore-flag"),
     path(f"{PLACE}flags/<path:key>", views.show_flag, name="flag"),
     path(f"{PLACE}requests", views.show_requests, name="requests"),
     path(f"{PLACE}data", views.show_data, name="data"),

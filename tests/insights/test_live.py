@@ -11,7 +11,7 @@ from django.utils import timezone
 from events.store.client import StoreUnavailable
 from flags import editing, plans
 from flags.models import Flag, Launch, Plan, Step
-from insights import live
+from insights import live, reach
 from projects.models import Environment
 from tests.insights.traffic import send
 
@@ -102,8 +102,12 @@ def test_everybody_who_looks_shares_one_answer(
     launch: Launch, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    real = live.spread
-    monkeypatch.setattr(live, "spread", lambda *a: asked.append(a) or real(*a))
+
+    def counted(*given: Any) -> reach.Spread:
+        asked.append(given)
+        return reach.spread(*given)
+
+    monkeypatch.setattr(live, "spread", counted)
     for _ in range(5):
         live.arrivals(launch.plans.get(), "on", now)
     assert len(asked) == 1

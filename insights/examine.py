@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from insights import callers, fixed_length, placebos, sentences
+from insights import callers, clocks, fixed_length, placebos, sentences
 from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
@@ -162,6 +162,8 @@ def judged_side_by_side(
     found = shared_slices(found)
     own = _deltas(found, comparison)
     theirs = [callers.deltas_of(one) for one in above]
+    if known.askew and not any(one.tested for one in own if one.measure != "traffic"):
+        withheld = withheld or known.askew
     everything = [*own, *(delta for each in theirs for delta in each)]
     weights = joint_weights(own, theirs)
     if length is not None:
@@ -205,6 +207,11 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     withheld = ""
     if drifts.history < LEAST_HISTORY:
         withheld = "less than 15 minutes of history to compare with"
+    service = moment.service or comparison.scope.service
+    askew = clocks.askew(
+        comparison.environment_id, comparison.since, comparison.until, service=service
+    )
+    withheld = clocks.said(askew) or withheld  # before and after are not what they seem
     judged = judge(
         _deltas(found, comparison),
         "before_after",

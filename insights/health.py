@@ -14,6 +14,7 @@ from django.core.cache import cache
 
 from events.query.flags import SEPARATOR
 from events.store.read import Statement, moment, run
+from insights import clocks
 from web import words
 
 BOTH_NOTED = 0.01
@@ -35,6 +36,7 @@ class Health:
     units: int = 0  # with a targeting key
     in_both: int = 0  # of these, in several variants of one version
     placeless: dict[str, int] = field(default_factory=dict)  # by reason: the code's own default
+    askew: str = ""  # whose clocks are wrong, as the end of a sentence
 
     @property
     def both_share(self) -> float:
@@ -78,7 +80,7 @@ class Health:
 
         `moving`: shares are meant to move, so units in two variants are no sign of anything.
         """
-        found = []
+        found = [self.askew] if self.askew else []
         if self.both_share > BOTH_NOTED and not moving:
             found.append(
                 f"{words.percent(self.both_share)} of those asked for saw two variants"
@@ -177,4 +179,5 @@ def _asked(environment_id: int, flag: str, since: datetime, until: datetime) -> 
         int(units[0]["units"]) if units else 0,
         int(units[0]["several"]) if units else 0,
         {row["reason"]: int(row["evaluations"]) for row in placeless},
+        clocks.said(clocks.askew(environment_id, since, until)),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge
 from flags.models import Flag
-from insights import callers
+from insights import callers, clocks
 from insights.by_build import by_build
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.comparison import totals
@@ -48,13 +48,20 @@ def look(watch_id: int, now: datetime) -> Watch | None:
     try:
         keep(watch, _examined(watch, now), now)
     except NothingToCompare as reason:
-        keep_reason(watch, str(reason), now)
+        keep_reason(watch, _with_clocks(watch, str(reason), now), now)
     except QueryTooLarge as reason:
         keep_reason(watch, f"Too much traffic for one look: {reason}", now)
     except StoreUnavailable:
         log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
         return watch  # its claim runs out in half a minute
     return watch
+
+
+def _with_clocks(watch: Watch, reason: str, now: datetime) -> str:
+    """Why there is nothing to compare, and whose clock may be the cause."""
+    since, until = window_of(watch.started_at, watch.ended_at or now)
+    askew = clocks.said(clocks.askew(watch.environment_id, since, until, watch.service))
+    return f"{reason.removesuffix('.')}: {askew}" if askew else reason
 
 
 def _examined(watch: Watch, now: datetime) -> Result:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from scipy.special import stdtrit
+
 from insights.cohorts import Scope
 from insights.parts import Part
 from insights.statistics import sequences
@@ -57,6 +59,19 @@ class Delta:
     tested: bool
     reason: str = ""
     z: float = 0.0  # |score| under no difference, 0 where nothing may be claimed from it
+    drift: float = 0.0  # before and after: how far levels move by themselves (1 sd), as d
+    drift_degrees: float = math.inf
+
+    def half(self, alpha: float) -> float:
+        """Half the width of its interval: of sampling, and of what levels do by themselves."""
+        sampling = sequences.half_width(self.error, self.error * self.scale, self.degrees, alpha)
+        return math.hypot(sampling, self.by_itself(alpha))
+
+    def by_itself(self, alpha: float) -> float:
+        """How far levels move when nothing changed, in all but `alpha` of the times."""
+        if self.drift <= 0:
+            return 0.0
+        return self.drift * float(stdtrit(self.drift_degrees, 1 - alpha / 2))
 
     @property
     def is_latency(self) -> bool:
@@ -71,10 +86,7 @@ class Delta:
         """By how much it is at most higher (95%, one-sided, at every look), on the scale of `d`."""
         if not self.tested:
             return math.inf
-        half = sequences.half_width(
-            self.error, self.error * self.scale, self.degrees, HARM_LEVEL_ALPHA
-        )
-        return self.d + half
+        return self.d + self.half(HARM_LEVEL_ALPHA)
 
 
 def too_few(estimate: Estimate, enough: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from insights import callers, clocks, fixed_length, placebos, sentences
+from insights import callers, clocks, fixed_length, placebos, sentences, usual
 from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
@@ -18,7 +18,7 @@ from insights.fixed_length import FixedLength
 from insights.health import Health, health
 from insights.mix import Mix, mix
 from insights.parts import part
-from insights.statistics import before_after, quantiles, sample_ratio
+from insights.statistics import quantiles, sample_ratio
 from insights.totals import Totals, shared_slices
 from insights.verdicts import Evidence, Judged, joint_weights, judge
 
@@ -202,7 +202,7 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     drifts = placebos.drifts(comparison)
 
     def gate(delta: Delta) -> str:
-        return _gate(delta, drifts)
+        return usual.gate(delta, drifts)
 
     withheld = ""
     if drifts.history < LEAST_HISTORY:
@@ -213,7 +213,7 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     )
     withheld = clocks.said(askew) or withheld  # before and after are not what they seem
     judged = judge(
-        _deltas(found, comparison),
+        [usual.beyond(one, drifts) for one in _deltas(found, comparison)],
         "before_after",
         elapsed_s=found.seconds[1],
         withheld=withheld,
@@ -221,24 +221,6 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     )
     note = f"{sentences.EVIDENCE['before_after']}; {placebos.said(drifts)}"
     return _result(comparison, found, "before_after", None, judged, note)
-
-
-def _gate(delta: Delta, drifts: "placebos.Drifts") -> str:
-    if delta.is_rate:
-        if abs(delta.difference) <= before_after.SMALLEST_RATE_CHANGE:
-            return "before and after, only more than half a point is told from drift"
-        rates = (delta.baseline, delta.candidate)
-        log_ratio, variance = before_after.log_ratio_of_rates(rates, delta.events, delta.error)
-        drift, usual = drifts.errors, drifts.usual_errors
-    else:
-        log_ratio, variance, drift = delta.d, delta.error**2, drifts.latency
-        usual = drifts.usual_latency
-    beyond, variance = log_ratio - usual.log_ratio, variance + usual.variance
-    if before_after.stands_out(beyond, variance, drift, drifts.count) and beyond * log_ratio > 0:
-        return ""
-    if before_after.stands_out(log_ratio, variance, drift, drifts.count):
-        return "levels usually move like this at this time of day"
-    return "levels move this much by themselves at other times"
 
 
 def _deltas(found: Totals, comparison: Comparison) -> list[Delta]:

@@ -19,12 +19,19 @@ MOST_ROUTES = 40
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Weighted totals by route: requests, latency, its square, failures."""
+    """Weighted totals by route: requests, latency, its square, failures, logarithms of latency and
+    their squares."""
 
     n: Array
     total_ms: Array
     squares: Array
     errors: Array
+    logs: Array
+    log_squares: Array
+
+    def of(self, place: int) -> "Window":
+        """Of one route alone."""
+        return Window(*(getattr(self, name)[place : place + 1] for name in Window.__slots__))
 
     def ratio_of_means(self, after: "Window") -> tuple[float, float] | None:
         """ln of the ratio of means, the mix of routes held fixed, and its sampling variance.
@@ -51,6 +58,23 @@ class Window:
             return None
         return math.log(e1 / e0), float(1 / self.errors.sum() + 1 / after.errors.sum())
 
+    def ratio_of_typical(self, after: "Window") -> tuple[float, float] | None:
+        """The same of what is typical: the geometric mean, which the tail hardly moves."""
+        weight = self._overlap(after)
+        total = float(weight.sum())
+        if total <= 0:
+            return None
+        own, other = (part.logs / np.where(part.n > 0, part.n, 1.0) for part in (self, after))
+        variance = sum(
+            float((weight**2 * part._log_variances()).sum()) / total**2 for part in (self, after)
+        )
+        return float((weight * (other - own)).sum()) / total, variance
+
+    def _log_variances(self) -> Array:
+        n = np.where(self.n > 0, self.n, 1.0)
+        found: Array = np.maximum(self.log_squares / n - (self.logs / n) ** 2, 0.0) / n
+        return found
+
     def _overlap(self, after: "Window") -> Array:
         total = self.n + after.n
         found: Array = self.n * after.n / np.where(total > 0, total, 1.0)
@@ -72,12 +96,13 @@ class Slices:
 
     start: Whole  # seconds since the epoch
     route: Whole
-    values: Array  # (4, rows)
+    values: Array  # (sums, rows)
+    places: dict[str, int]  # by service and route, the busiest
 
     def window(self, since: datetime, until: datetime) -> Window:
         inside = (self.start >= since.timestamp()) & (self.start < until.timestamp())
-        grid = np.zeros((4, MOST_ROUTES + 1))
-        for number in range(4):
+        grid = np.zeros((len(self.values), MOST_ROUTES + 1))
+        for number in range(len(self.values)):
             np.add.at(grid[number], self.route[inside], self.values[number, inside])
         return Window(*grid)
 
@@ -112,7 +137,9 @@ def slices_of(
                 concat(service, ' ', route) AS of, sum(sample_rate) AS n,
                 sum(sample_rate * duration_ms) AS total_ms,
                 sum(sample_rate * duration_ms * duration_ms) AS squares,
-                sum(sample_rate * error) AS errors
+                sum(sample_rate * error) AS errors,
+                sum(sample_rate * log(greatest(duration_ms, 0.001))) AS logs,
+                sum(sample_rate * pow(log(greatest(duration_ms, 0.001)), 2)) AS log_squares
             FROM events
             WHERE environment = {{environment:UInt32}} AND entry AND ({" OR ".join(during)}) {only}
             GROUP BY start, of""",  # noqa: S608  # constant fragments only
@@ -132,4 +159,5 @@ def slices_of(
         np.asarray(rows.get("start", ()), dtype=np.int64),
         np.array([place.get(name, MOST_ROUTES) for name in names.tolist()], dtype=np.int64),
         values,
+        place,
     )

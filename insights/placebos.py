@@ -6,11 +6,12 @@ itself, and against what usually happens at this time of day. Routes are compare
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
-from insights.cohorts import Comparison, Moment
+from insights.cohorts import Comparison, Moment, Scope
+from insights.delta import Delta
 from insights.levels import STEP, Slices, slices_of
 from insights.statistics import before_after
 from projects.models import Environment
@@ -46,8 +47,20 @@ class Drifts:
     errors: float
     count: int
     history: timedelta = timedelta(0)  # how much of the hour before the moment has events
-    usual_latency: Usual = Usual()  # frozen
+    usual_latency: Usual = Usual()  # frozen; of the mean
     usual_errors: Usual = Usual()  # frozen
+    usual_typical: Usual = Usual()  # frozen
+    by_route: Mapping[Scope, "Drifts"] = field(default_factory=dict)
+
+    def usual(self, delta: Delta) -> Usual:
+        """What this measure usually does in its own scope. A route without days of its own to tell
+        by has none: what all routes do together says little of it."""
+        of = self if delta.scope.whole else self.by_route.get(delta.scope)
+        if of is None:
+            return Usual()
+        if delta.is_latency:
+            return of.usual_typical if delta.measure == "latency_p50" else of.usual_latency
+        return of.usual_errors
 
 
 def said(found: Drifts) -> str:
@@ -62,7 +75,7 @@ def said(found: Drifts) -> str:
         text += f" and the same hour of {words.plural(usual.days, 'earlier day')}"
         if abs(usual.log_ratio) >= WORTH_TELLING:
             how = words.ratio_words(math.exp(usual.log_ratio))
-            text += f", when the mean is usually {how} than in the hour before: that is allowed for"
+            text += f", when the mean is usually {how} than in the hour before: that is taken off"
     return f"{text}; each route is compared with itself, so a shift of traffic is not latency"
 
 
@@ -80,17 +93,38 @@ def drifts(comparison: Comparison) -> Drifts:
         [(moment.at - DAY, moment.at), *((at - HOUR, at + length) for at in days)],
     )
     changes = _changes(comparison, moment.service, min(days))
-    last_day = _measured(found, quiet_boundaries(moment.at, length, changes), length)
-    same = _measured(found, [at for at in days if is_quiet(at, length, changes)], length)
-    latency, usual_latency = _with_usual(last_day[0], same[0])
-    errors, usual_errors = _with_usual(last_day[1], same[1])
+    boundaries = quiet_boundaries(moment.at, length, changes)
+    same = [at for at in days if is_quiet(at, length, changes)]
+    history = STEP * found.steps_with_events(moment.at - HOUR, moment.at)
+    whole = _drifts(found, boundaries, same, length, None)
+    by_route = {
+        Scope(*name.split(" ", 1)): _drifts(found, boundaries, same, length, place)
+        for name, place in found.places.items()
+        if len(same) >= LEAST_DAYS
+    }
+    return replace(whole, history=history, by_route=by_route)
+
+
+def _drifts(
+    found: Slices,
+    boundaries: Sequence[datetime],
+    same_hours: Sequence[datetime],
+    length: timedelta,
+    place: int | None,
+) -> Drifts:
+    """Of one route, or of all with their mix held fixed."""
+    last_day = _measured(found, boundaries, length, place)
+    same = _measured(found, same_hours, length, place)
+    latency, usual_latency = with_usual(last_day[0], same[0])
+    errors, usual_errors = with_usual(last_day[1], same[1])
+    _, usual_typical = with_usual(last_day[2], same[2])
     return Drifts(
         before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
         before_after.drift(errors, before_after.PRIOR_DRIFT_ERRORS),
         len(latency),
-        STEP * found.steps_with_events(moment.at - HOUR, moment.at),
-        usual_latency,
-        usual_errors,
+        usual_latency=usual_latency,
+        usual_errors=usual_errors,
+        usual_typical=usual_typical,
     )
 
 
@@ -132,23 +166,28 @@ def quiet_boundaries(
 
 
 def _measured(
-    found: Slices, boundaries: Sequence[datetime], length: timedelta
-) -> tuple[list[Placebo], list[Placebo]]:
-    """ln ratios of mean latency and of failures over each boundary that has enough traffic."""
-    latency, errors = [], []
+    found: Slices, boundaries: Sequence[datetime], length: timedelta, place: int | None
+) -> tuple[list[Placebo], list[Placebo], list[Placebo]]:
+    """ln ratios of mean latency, of failures and of typical latency over each boundary that has
+    enough traffic."""
+    latency, errors, typical = [], [], []
     for boundary in boundaries:
         before = found.window(boundary - HOUR, boundary)
         after = found.window(boundary, boundary + length)
+        if place is not None:
+            before, after = before.of(place), after.of(place)
         if before.n.sum() < LEAST_EVENTS or after.n.sum() < LEAST_EVENTS:
             continue
         if (mean := before.ratio_of_means(after)) is not None:
             latency.append(mean)
         if (rate := before.ratio_of_failures(after)) is not None:
             errors.append(rate)
-    return latency, errors
+        if (level := before.ratio_of_typical(after)) is not None:
+            typical.append(level)
+    return latency, errors, typical
 
 
-def _with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Placebo], Usual]:
+def with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Placebo], Usual]:
     """All placebos, those of the same hour less what is usual then; and what is usual."""
     if len(same) < LEAST_DAYS:
         return [*last_day, *same], Usual()

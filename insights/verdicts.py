@@ -130,10 +130,7 @@ def within_margin(delta: Delta) -> bool:
     if delta.is_rate and delta.difference_interval and delta.error == 0:
         low, high = delta.difference_interval
         return low >= -RATE_MARGIN and high <= RATE_MARGIN
-    half = sequences.half_width(
-        delta.error, delta.error * delta.scale, delta.degrees, NO_DIFFERENCE_ALPHA
-    )
-    return abs(delta.d) + half <= margin(delta)
+    return abs(delta.d) + delta.half(NO_DIFFERENCE_ALPHA) <= margin(delta)
 
 
 def family_weights(deltas: Sequence[Delta]) -> list[float]:
@@ -219,8 +216,10 @@ def remaining(delta: Delta, goal: float, elapsed_s: float) -> tuple[float, float
 def _fitting_variance(delta: Delta) -> float:
     """The largest variance at which the interval lies within the margin; 0 if it never will."""
     room = margin(delta) - abs(delta.d)
-    if room <= 0:
+    by_itself = delta.by_itself(NO_DIFFERENCE_ALPHA)
+    if room <= by_itself:
         return 0.0
+    room = math.sqrt(room**2 - by_itself**2)
 
     def excess(log_error: float) -> float:
         error = math.exp(log_error)

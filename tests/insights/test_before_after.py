@@ -1,16 +1,23 @@
 """Before and after: what stands out from how much levels move by themselves."""
 
+import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
-from insights.cohorts import Comparison, Moment
-from insights.examine import Result, examine
-from insights.placebos import same_hours
+from insights import placebos
+from insights.cohorts import Comparison, Moment, Scope
+from insights.delta import Delta
+from insights.examine import HISTORY, Result, examine
+from insights.placebos import Drifts, same_hours
+from insights.statistics import before_after
 from insights.statistics.before_after import log_ratio_of_rates, stands_out
+from insights.statistics.sequences import log_e_value, small_sample
+from insights.usual import beyond, gate
 from projects.models import Environment
 from releases.models import Change
 from tests.insights.traffic import Request, requests, send
@@ -108,3 +115,85 @@ def test_the_same_hour_is_that_of_the_environments_clock() -> None:
     assert found[0] == spring - timedelta(days=1)
     assert found[3] == spring - timedelta(days=4) + timedelta(hours=1)
     assert len(found) == 10
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_the_estimate_is_beyond_what_usually_happens(
+    environment: Environment, ingest_key: str
+) -> None:
+    """×1.3 every day at ten, ×1.3·1.8 today: the change's part is ×1.8, whatever the hour does."""
+    at_ten(ingest_key, 5, 1.3, today=1.3 * 1.8)
+    result = looked(environment)
+    assert result.verdict == "worse"
+    whole = [one.delta for one in result.judged if one.delta.scope.whole]
+    for measure in ("latency_mean", "latency_p50"):
+        (found,) = (one for one in whole if one.measure == measure)
+        assert found.ratio == pytest.approx(1.8, rel=0.12)
+        assert found.candidate / found.baseline == pytest.approx(found.ratio, rel=0.02)
+        assert found.ratio_interval is not None
+        low, high = found.ratio_interval
+        assert low < 1.8 < high
+        assert high / low > 1.3  # as levels move by themselves, not only by sampling
+
+
+SPREAD = 0.25  # of the daily swing, as ln
+
+
+def day_of(seed: int, *, effect: float, swing: float, own: float = 0.03) -> Delta:
+    """A before-and-after delta at an hour that usually moves by `swing`, judged against ten
+    earlier days; levels also move by `own` by themselves."""
+    rng = np.random.default_rng(seed)
+    error = 0.02
+
+    def seen() -> float:
+        return swing + rng.normal(0.0, own) + rng.normal(0.0, error)
+
+    last_day = [(rng.normal(0.0, own) + rng.normal(0.0, error), error**2) for _ in range(10)]
+    latency, usual = placebos.with_usual(last_day, [(seen(), error**2) for _ in range(10)])
+    drifts = Drifts(
+        before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
+        before_after.drift([], before_after.PRIOR_DRIFT_ERRORS),
+        len(latency),
+        HISTORY,
+        usual,
+        usual_typical=usual,
+    )
+    d = math.log(effect) + seen()
+    score = small_sample(d / error, 200)
+    plain = Delta(
+        measure="latency_mean",
+        scope=Scope(),
+        baseline=100.0,
+        candidate=100.0 * math.exp(d),
+        ratio=math.exp(d),
+        difference=100.0 * math.expm1(d),
+        ratio_interval=(math.exp(d - 3 * error), math.exp(d + 3 * error)),
+        difference_interval=None,
+        events=(20_000, 20_000),
+        units=(2000, 2000),
+        d=d,
+        error=error,
+        scale=1.0,
+        degrees=200.0,
+        log_e=log_e_value(score, error),
+        tested=True,
+        z=score,
+    )
+    found = beyond(plain, drifts)
+    blocked = gate(found, drifts)
+    return replace(found, log_e=-math.inf) if blocked else found
+
+
+@pytest.mark.parametrize("swing", [-SPREAD, 0.0, SPREAD], ids=["falls", "stays", "rises"])
+def test_a_daily_pattern_makes_no_claims_and_hides_none(swing: float) -> None:
+    """Of 200 hours that always move so, hardly any is claimed, and ×1.3 is found in most."""
+    quiet = [day_of(seed, effect=1.0, swing=swing) for seed in range(200)]
+    assert sum(one.log_e >= math.log(20) for one in quiet) <= 6
+    inside = [low < 1.0 < high for one in quiet for low, high in [one.ratio_interval or (1, 1)]]
+    assert sum(inside) >= 190
+    if swing >= 0:  # what works against the usual change may stay hidden: docs/statistics.md
+        told = [day_of(seed, effect=1.3, swing=swing) for seed in range(200)]
+        assert sum(one.log_e >= math.log(20) and one.d > 0 for one in told) >= 170
+        inside = [low < 1.3 < high for one in told for low, high in [one.ratio_interval or (1, 1)]]
+        assert sum(inside) >= 190

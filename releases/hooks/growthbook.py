@@ -18,6 +18,8 @@ EVENTS = {
     "feature.revision.published": "has a new revision",
     "feature.revision.reverted": "reverted",
 }
+EFFECT = "feature.updated"
+ALONE = ("feature.created", "feature.deleted")  # every other event comes with an update
 
 
 def verify(delivery: Delivery) -> None:
@@ -48,9 +50,11 @@ def read(delivery: Delivery) -> list[Heard]:
                 by_time=True,
                 details={
                     "event": event,
+                    "half": "" if event in ALONE else "effect" if event == EFFECT else "cause",
                     "environments": environments,
-                    "revision": text(feature, "revision", "version"),
-                    "comment": text(feature, "revision", "comment", longest=1000),
+                    "revision": text(feature, "revision", "version") or text(feature, "version"),
+                    "comment": text(feature, "revision", "comment", longest=1000)
+                    or text(feature, "comment", longest=1000),
                 },
             ),
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -181,3 +181,49 @@ def test_a_body_of_5_mb_is_taken_and_a_larger_one_is_413(environment: Environmen
         assert len(padded) == size
         assert post(sender, padded).status_code == status
     assert Change.objects.count() == 1
+
+
+def publication(number: int, second: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What GrowthBook sends of one publication: the update, and the revision."""
+    at = (NOON + timedelta(seconds=second)).timestamp()
+    user = {"email": "ann@acme.example"}
+    feature = {"id": "new-cart", "revision": {"version": number}}
+    revision = {"featureId": "new-cart", "version": number, "comment": "go"}
+    return (
+        {"event": "feature.updated", "created": at, "data": {"object": feature}, "user": user},
+        {
+            "event": "feature.revision.published",
+            "created": at + 0.4,
+            "data": {"object": revision},
+            "user": user,
+        },
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["update first", "revision first"])
+def test_a_publication_in_growthbook_is_one_change(environment: Environment, turned: bool) -> None:
+    sender = hook(environment, "growthbook")
+    pair = publication(7, 0)
+    for body in reversed(pair) if turned else pair:
+        post(sender, body)
+    for body in pair:  # again, as after an answer that was lost
+        post(sender, body)
+    change = Change.objects.get()
+    assert change.title == "new-cart has a new revision"
+    assert (change.details["revision"], change.details["comment"]) == ("7", "go")
+    assert change.time == NOON
+
+
+def test_two_quick_publications_in_growthbook_are_two_changes(environment: Environment) -> None:
+    sender = hook(environment, "growthbook")
+    (updated, published), (later, also) = publication(7, 0), publication(8, 3)
+    for body in (updated, later, also, published):
+        post(sender, body)
+    assert sorted(Change.objects.values_list("details__revision", flat=True)) == ["7", "8"]
+
+
+def test_two_updates_that_nothing_was_published_for_stay_two(environment: Environment) -> None:
+    sender = hook(environment, "growthbook")
+    post(sender, publication(7, 0)[0])
+    post(sender, publication(8, 1)[0])
+    assert Change.objects.count() == 2

@@ -1,14 +1,17 @@
 """Ten questions over many wide events: page and API beside the same SQL run bare on the engine.
 
-    python manage.py up --port 8000 --data DIR            # in another terminal
-    python -m benchmarks.explore --data DIR --url http://127.0.0.1:8000 \\
-        --events 10000000 --attributes 40 [--ingest 20000] [--browser] [--fill-only]
+    python -m benchmarks.explore --data DIR --events 10000000 --attributes 40
 
-Makes a project of its own and fills it inside the engine, once for each size. The ways of asking
-take turns, in another order each round and with other constants each time, so that neither a
-cache nor a busy machine speaks for one of them. Bare is the sum of the times that the very
-statements take through the engine's own client. CPU is that of engine and web together, which a
-busy machine leaves alone.
+starts a stack of its own on that folder, makes the events inside the engine where they are not
+there yet, asks, and stops the stack; `--url` asks one that runs already (with
+EVENTS_QUERY_SECONDS=120). All ten questions are asked in every round, each in four ways that take
+turns in another order and with other constants each time, so that neither a cache nor a busy
+machine speaks for one of them. Then comes the first paint in a real Chromium, the API once more
+while events arrive, and a question that is too large.
+
+Bare is the sum of the times that the very statements take through the engine's own client. A ratio
+is the median of the ratios within each round, with the least and the most of them. CPU is that of
+engine and web together, which a busy machine leaves alone.
 """
 
 import argparse
@@ -20,14 +23,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import requests
-
-from benchmarks.explore_data import USERS, fill
+from benchmarks.explore_around import engine_memory, first_paint, ingesting
+from benchmarks.explore_data import USERS, fill, span
 from benchmarks.explore_ways import EMAIL, PASSWORD, Asked, Work
+from benchmarks.stack import Stack
+
+WAYS = ("bare", "api", "bare_page", "page")
+PAIRS = (("api", "bare"), ("page", "bare_page"))
+Taken = dict[str, dict[str, list[float]]]
 
 
 def questions(round_: int, way: int, attributes: int) -> dict[str, dict[str, Any]]:
@@ -75,82 +81,115 @@ def questions(round_: int, way: int, attributes: int) -> dict[str, dict[str, Any
     }
 
 
-def measure(asked: Asked, options: argparse.Namespace) -> None:
-    """Prints a line for each question: medians of ratios within rounds, and of seconds."""
-    print(
-        f"{'question':26}{'bare':>8}{'API':>8}{'ratio':>7}{'bare page':>11}{'rows':>8}{'page':>8}"
-        f"{'ratio':>7}{'CPU: API':>10}{'page':>6}{'read':>12}"
-    )
-    work = Work(options.data)
-    ratios: list[float] = []
-    page_ratios: list[float] = []
-    firsts: list[float] = []
-    everything: list[float] = []
-    cpu_ratios: list[float] = []
-    for name in options.only or questions(0, 0, options.attributes):
-        took: dict[str, list[float]] = {}
-        cpu: dict[str, list[float]] = {}
-        for round_ in range(options.rounds):
-            ways = ["bare", "api", "bare_page", "page"]
-            random.Random(options.seed + round_).shuffle(ways)
-            for number, way in enumerate(ways):
-                spec = questions(options.seed + round_, number, options.attributes)[name]
-                spec |= {"time_range": 86_400, "entry_only": True}
-                before = work.seconds()
-                if way == "bare":
-                    took.setdefault(way, []).append(asked.bare(spec))
-                elif way == "api":
-                    took.setdefault(way, []).append(asked.by_api(spec))
-                elif way == "bare_page":
-                    took.setdefault(way, []).append(asked.bare_page(spec))
-                else:
-                    first, rows, whole = asked.by_page(spec)
-                    firsts.append(first)
-                    took.setdefault("rows", []).append(rows)
-                    took.setdefault("page", []).append(whole)
-                cpu.setdefault(way, []).append(work.seconds() - before)
-        ratio = _ratio(took["api"], took["bare"])
-        page_ratio = _ratio(took["page"], took["bare_page"])
-        cpu_ratio = _ratio(cpu["api"], cpu["bare"])
-        cpu_page = _ratio(cpu["page"], cpu["bare_page"])
-        cpu_ratios += [cpu_ratio, cpu_page]
-        ratios.append(ratio)
-        page_ratios.append(page_ratio)
-        everything += took["api"]
-        one = {way: statistics.median(each) for way, each in took.items()}
+class Measured:
+    """Seconds and CPU seconds of every question and way, round by round."""
+
+    def __init__(self, asked: Asked, options: argparse.Namespace) -> None:
+        self.asked, self.options = asked, options
+        self.took: Taken = {}
+        self.cpu: Taken = {}
+        self.read: dict[str, int] = {}
+        self.work = Work(options.data)
+
+    def rounds(self) -> None:
+        """As many as wanted; fewer where the time is up, but always one."""
+        began = time.monotonic()
+        for round_ in range(self.options.rounds):
+            took = time.monotonic() - began
+            if round_ and took * (round_ + 1) / round_ > self.options.minutes * 60:
+                print(f"{round_} rounds only, of {took / round_:.0f} s each: the time is up")
+                break
+            for name in self.options.only or questions(0, 0, self.options.attributes):
+                self._ask(name, round_)
+
+    def _ask(self, name: str, round_: int) -> None:
+        seed = self.options.seed + round_
+        ways = list(WAYS)
+        random.Random(f"{seed} {name}").shuffle(ways)
+        took, cpu = self.took.setdefault(name, {}), self.cpu.setdefault(name, {})
+        for number, way in enumerate(ways):
+            spec = questions(seed, number, self.options.attributes)[name]
+            spec |= self.asked.window
+            before = self.work.seconds()
+            if way == "page":
+                first, rows, whole = self.asked.by_page(spec)
+                took.setdefault("first", []).append(first)
+                took.setdefault("rows", []).append(rows)
+                seconds = whole
+            elif way == "api":
+                seconds = self.asked.by_api(spec)
+            elif way == "bare":
+                seconds = self.asked.bare(spec)
+                self.read[name] = self.asked.read
+            else:
+                seconds = self.asked.bare_page(spec)
+            took.setdefault(way, []).append(seconds)
+            cpu.setdefault(way, []).append(self.work.seconds() - before)
+
+    def show(self) -> None:
         print(
-            f"{name:26}{one['bare']:7.3f}s{one['api']:7.3f}s{ratio:7.2f}{one['bare_page']:10.3f}s"
-            f"{one['rows']:7.3f}s{one['page']:7.3f}s{page_ratio:7.2f}{cpu_ratio:10.2f}{cpu_page:6.2f}"
-            f"{asked.read:12,}",
-            flush=True,
+            f"{'question':26}{'bare':>7}{'API':>7}{'ratio (spread)':>18}{'CPU':>6}"
+            f"{'bare page':>10}{'rows':>7}{'page':>7}{'ratio (spread)':>18}{'CPU':>6}{'read':>12}"
         )
-    print(
-        f"API over bare: median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}; page over"
-        f" bare: median {statistics.median(page_ratios):.2f}, worst {max(page_ratios):.2f}; in CPU"
-        f" of engine and web: median {statistics.median(cpu_ratios):.2f}, worst"
-        f" {max(cpu_ratios):.2f}; API"
-        f" p95 {_p95(everything):.3f} s; page's first bytes: median"
-        f" {statistics.median(firsts) * 1000:.0f} ms, worst {max(firsts) * 1000:.0f} ms"
-    )
+        for name, took in self.took.items():
+            middle = {way: statistics.median(each) for way, each in took.items()}
+            cells = []
+            for ours, bare in PAIRS:
+                ratios = _ratios(took[ours], took[bare])
+                cells.append(
+                    f"{statistics.median(ratios):5.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+                )
+                cells.append(f"{_cpu(self.cpu[name], ours, bare):.2f}")
+            print(
+                f"{name:26}{middle['bare']:6.3f}s{middle['api']:6.3f}s{cells[0]:>18}{cells[1]:>6}"
+                f"{middle['bare_page']:9.3f}s{middle['rows']:6.3f}s{middle['page']:6.3f}s"
+                f"{cells[2]:>18}{cells[3]:>6}{self.read[name]:12,}"
+            )
+        for ours, bare in PAIRS:
+            middles = [
+                statistics.median(_ratios(one[ours], one[bare])) for one in self.took.values()
+            ]
+            cpu = [_cpu(one, ours, bare) for one in self.cpu.values()]
+            print(
+                f"{ours} over {bare.replace('_', ' ')}: median {statistics.median(middles):.2f},"
+                f" worst {max(middles):.2f}; by CPU median {statistics.median(cpu):.2f}, worst"
+                f" {max(cpu):.2f}"
+            )
+        api = [one for took in self.took.values() for one in took["api"]]
+        first = [one for took in self.took.values() for one in took["first"]]
+        print(
+            f"API: median {statistics.median(api):.3f} s, p95 {_p95(api):.3f} s; the page itself:"
+            f" median {statistics.median(first) * 1000:.0f} ms, p95 {_p95(first) * 1000:.0f} ms"
+        )
 
 
-def _ratio(ours: list[float], bare: list[float]) -> float:
-    return statistics.median(one / max(other, 0.01) for one, other in zip(ours, bare, strict=True))
+def _ratios(ours: list[float], bare: list[float]) -> list[float]:
+    return [one / max(other, 0.01) for one, other in zip(ours, bare, strict=True)]
+
+
+def _cpu(cpu: dict[str, list[float]], ours: str, bare: str) -> float:
+    """Of sums over all rounds: the clock counts in hundredths of a second."""
+    return sum(cpu[ours]) / max(sum(cpu[bare]), 0.01)
 
 
 def _p95(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.95)]
 
 
-def measure_api(asked: Asked, options: argparse.Namespace) -> None:
-    """The API alone, while events arrive."""
+def while_events_arrive(asked: Asked, options: argparse.Namespace, key: str) -> None:
+    """The API alone, while so many events a second come in."""
+    stop = threading.Event()
+    sent = ingesting(asked.url, key, options.ingest, stop)
+    began = time.monotonic()
     took = [
-        asked.by_api(spec | {"time_range": 86_400, "entry_only": True})
-        for round_ in range(options.rounds)
+        asked.by_api(spec | asked.window)
+        for round_ in range(min(options.rounds, 3))
         for spec in questions(options.seed + 100 + round_, 0, options.attributes).values()
     ]
+    stop.set()
     print(
-        f"API while events arrive: median {statistics.median(took):.3f} s, p95 {_p95(took):.3f} s"
+        f"API while {sent() / (time.monotonic() - began):,.0f} events a second arrive: median"
+        f" {statistics.median(took):.3f} s, p95 {_p95(took):.3f} s"
     )
 
 
@@ -162,7 +201,7 @@ def too_large(asked: Asked) -> None:
             {"op": "P99", "column": "duration_ms"},
         ],
         "breakdowns": ["trace.trace_id", "trace.span_id", "user_id"],
-        "time_range": 86_400,
+        **asked.window,
     }
     began = time.perf_counter()
     found = asked.query(spec)
@@ -173,140 +212,84 @@ def too_large(asked: Asked) -> None:
     print(f"the next question: {after:.3f} s")
 
 
-def engine_memory(data: Path) -> str:
-    """The most that the engine's process has held, and what it holds."""
-    for folder in Path("/proc").iterdir():
-        try:
-            command = (folder / "cmdline").read_text().replace("\0", " ")
-            if "stack.engine" in command and str(data) in command:
-                status = dict(
-                    line.split(":", 1) for line in (folder / "status").read_text().splitlines()
-                )
-                most, now = (int(status[name].split()[0]) // 1024 for name in ("VmHWM", "VmRSS"))
-                return f"the engine holds {now:,} MiB, {most:,} MiB at most"
-        except (OSError, KeyError):
-            continue
-    return "the engine's process was not found"
-
-
-def first_paint(asked: Asked, rounds: int) -> None:
-    """When Chromium paints first, each time in a tab of its own, warm caches."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        context = browser.new_context(base_url=asked.url)
-        cookies = [
-            {"name": one.name, "value": one.value or "", "url": asked.url}
-            for one in asked.page.cookies
-        ]
-        context.add_cookies(cookies)  # type: ignore[arg-type]  # of requests
-        paints = []
-        for _ in range(rounds):
-            page = context.new_page()
-            page.goto(f"/{asked.project}/production/explore?by=user_id&window=24h")
-            paints.append(
-                page.evaluate(
-                    "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
-                    " ?? new Promise((done) => new PerformanceObserver((list) => list.getEntries()"
-                    ".forEach((one) => one.name === 'first-contentful-paint'"
-                    " && done(one.startTime))).observe({type: 'paint', buffered: true}))"
-                )
-            )
-            page.close()
-        browser.close()
-    print(f"first paint: median {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms")
-
-
-def ingesting(url: str, key: str, a_second: int, stop: threading.Event) -> Callable[[], int]:
-    """Sends batches of 1,000 events until told to stop; the call says how many."""
-    sent = [0]
-
-    def send() -> None:
-        session = requests.Session()
-        session.headers["Authorization"] = f"Bearer {key}"
-        began = time.monotonic()
-        while not stop.is_set():
-            if sent[0] > a_second * (time.monotonic() - began):
-                time.sleep(0.01)
-                continue
-            body = [
-                {"service": "live", "route": f"/r{n % 9}", "duration_ms": n, "n": n}
-                for n in range(1000)
-            ]
-            if session.post(f"{url}/api/v1/events", json=body, timeout=60).status_code == 200:
-                sent[0] += 1000
-
-    threading.Thread(target=send, daemon=True).start()
-    return lambda: sent[0]
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument(
-        "--data", required=True, type=Path, help="data folder of the running stack"
-    )
-    options.add_argument("--url", required=True)
-    options.add_argument("--events", type=int, default=1_000_000)
-    options.add_argument("--attributes", type=int, default=40)
-    options.add_argument("--project", help="fill and ask this one")
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options.add_argument("--ingest", type=int, help="ask again while so many a second arrive")
-    options.add_argument("--browser", action="store_true", help="measure the first paint too")
-    options.add_argument("--only", nargs="*", metavar="QUESTION", help="of the ten")
-    options.add_argument("--fill-only", action="store_true", help="ask another time")
-    given = options.parse_args()
-    os.environ["FLIPSCOPE_DATA"] = str(given.data)
+def asks(stack: Stack | None, options: argparse.Namespace, project: str) -> None:
+    """Fills what is missing and measures."""
+    os.environ["FLIPSCOPE_DATA"] = str(options.data)
+    os.environ["EVENTS_QUERY_SECONDS"] = "120"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    project = given.project or f"bench-{given.events // 1000}k-{given.attributes}"
-    made = subprocess.run(
-        [
-            *(sys.executable, "manage.py", "bootstrap", "--project", project),
-            *("--email", EMAIL, "--password", PASSWORD, "--data", str(given.data)),
-        ],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    told = json.loads(made.stdout.strip().splitlines()[-1])
+    told = stack.boot if stack else _bootstrapped(options.data, project)
     import django
 
     django.setup()
     import clickhouse_connect
     from django.conf import settings
 
-    from events.store.client import client
     from projects.models import Environment
 
     environment = Environment.objects.get(project__slug=project, slug="production")
-    there = client().command(
-        "SELECT count() FROM events WHERE environment = {e:UInt32} AND entry",
-        parameters={"e": environment.id},
+    engine = clickhouse_connect.get_client(
+        dsn=settings.EVENTS_URL, send_receive_timeout=600, autogenerate_session_id=False
     )
-    if int(str(there)) < given.events:
-        filler = clickhouse_connect.get_client(
-            dsn=settings.EVENTS_URL, send_receive_timeout=600, autogenerate_session_id=False
-        )
-        fill(filler, environment.id, given.events, given.attributes, int(str(there)))
-    if given.fill_only:
+    there, window = span(engine, environment.id)
+    if there < options.events:
+        fill(engine, environment.id, options.events, options.attributes, there)
+        there, window = span(engine, environment.id)
+    print(f"{there:,} events of {options.attributes} attributes, seed {options.seed}", flush=True)
+    if options.fill_only:
         return
-    asked = Asked(given.url, told, environment)
-    measure(asked, given)
-    print(engine_memory(given.data))
-    if given.browser:
-        first_paint(asked, 7)
-    if given.ingest:
-        stop = threading.Event()
+    url = stack.url if stack else options.url
+    asked = Asked(url, told, environment, window)
+    measured = Measured(asked, options)
+    measured.rounds()
+    measured.show()
+    print(engine_memory(options.data), flush=True)
+    if options.browser:
+        print(first_paint(asked, 7), flush=True)
+    if options.ingest:
         key = told["environments"]["production"]["ingest_key"]
-        sent = ingesting(given.url, key, given.ingest, stop)
-        began = time.monotonic()
-        measure_api(asked, given)
-        stop.set()
-        print(f"{sent() / (time.monotonic() - began):,.0f} events a second came in meanwhile")
-    if not given.only:
+        while_events_arrive(asked, options, key)
+    if not options.only:
         too_large(asked)
-        print(engine_memory(given.data))
+        print(engine_memory(options.data))
+
+
+def _bootstrapped(data: Path, project: str) -> Any:
+    made = subprocess.run(
+        [
+            *(sys.executable, "manage.py", "bootstrap", "--project", project),
+            *("--email", EMAIL, "--password", PASSWORD, "--data", str(data)),
+        ],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(made.stdout.strip().splitlines()[-1])
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    options.add_argument("--data", required=True, type=Path, help="data folder, kept afterwards")
+    options.add_argument("--url", help="of a stack that runs on it; else one is started")
+    options.add_argument("--port", type=int, default=8340, help="of the stack that is started")
+    options.add_argument("--events", type=int, default=1_000_000)
+    options.add_argument("--attributes", type=int, default=40)
+    options.add_argument("--project", help="fill and ask this one")
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--minutes", type=float, default=11, help="no round beyond so many")
+    options.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    options.add_argument("--ingest", type=int, default=2000, help="events a second; 0 for none")
+    options.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True)
+    options.add_argument("--only", nargs="*", metavar="QUESTION", help="of the ten")
+    options.add_argument("--fill-only", action="store_true", help="ask another time")
+    given = options.parse_args()
+    project = given.project or f"bench-{given.events // 1000}k-{given.attributes}"
+    if given.url:
+        asks(None, given, project)
+        return
+    longer = {"EVENTS_QUERY_SECONDS": "120"}
+    stack = Stack(given.port, given.data, project=project, settings=longer, owner=(EMAIL, PASSWORD))
+    try:
+        asks(stack, given, project)
+    finally:
+        stack.stop()
 
 
 if __name__ == "__main__":

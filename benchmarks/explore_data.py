@@ -12,6 +12,16 @@ COLUMNS = (
 )
 
 
+def span(client: Any, environment: int) -> tuple[int, tuple[int, int]]:
+    """How many of them are there, and from when to when, in seconds since 1970."""
+    (row,) = client.query(
+        "SELECT count(), toUnixTimestamp(min(time)), toUnixTimestamp(max(time)) + 1 FROM events"
+        " WHERE environment = {e:UInt32} AND entry AND startsWith(service, 'service')",
+        parameters={"e": environment},
+    ).result_rows
+    return int(row[0]), (int(row[1]), int(row[2]))
+
+
 def fill(client: Any, environment: int, events: int, attributes: int, there: int) -> None:
     """Events of the last day, made inside the engine."""
     texts, rest = attributes // 2, attributes - attributes // 2

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import time
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ EMAIL, PASSWORD = "bench@example.org", "bench-explore-passphrase"
 class Asked:
     """The ways to ask. Each answers seconds."""
 
-    def __init__(self, url: str, told: dict[str, Any], environment: Any) -> None:
-        self.url, self.environment = url, environment
+    def __init__(
+        self, url: str, told: dict[str, Any], environment: Any, window: tuple[int, int]
+    ) -> None:
+        self.url, self.environment, self.zone = url, environment, environment.zone
+        self.window = {"start_time": window[0], "end_time": window[1], "entry_only": True}
         self.project = told["project"]
         self.read = 0
         self.api = requests.Session()
@@ -60,14 +64,14 @@ class Asked:
         from insights.explore.question import read
 
         timed = Timed()
-        question = read(QueryDict(page_address(spec)))
+        question = read(QueryDict(page_address(spec, self.zone)))
         named = kinds(self.environment.id, [one.field for one in question.where])
         answer_of(self.environment, question, named, now=timezone.now(), ask=timed, base="")
         return timed.seconds
 
     def by_page(self, spec: dict[str, Any]) -> tuple[float, float, float]:
         """Seconds to the page, from there to the rows, and to the pictures as well."""
-        address = page_address(spec)
+        address = page_address(spec, self.zone)
         here = f"{self.url}/{self.project}/production/explore"
         began = time.perf_counter()
         assert self.page.get(f"{here}?{address}").status_code == 200
@@ -133,8 +137,11 @@ class Timed:
         return Result(rows, int(found.summary.get("read_rows", 0)), took * 1000)
 
 
-def page_address(spec: dict[str, Any]) -> str:
+def page_address(spec: dict[str, Any], zone: tzinfo) -> str:
     from insights.explore.question import Having, Question, Where, key
+
+    def local(seconds: int) -> str:
+        return datetime.fromtimestamp(seconds, zone).replace(tzinfo=None).isoformat()
 
     return Question(
         show=tuple(key(one["op"], one.get("column", "")) for one in spec["calculations"]),
@@ -149,7 +156,8 @@ def page_address(spec: dict[str, Any]) -> str:
             for one in spec.get("havings", [])
         ),
         limit=str(spec.get("limit", 50)),
-        window="24h",
+        since=local(spec["start_time"]),
+        until=local(spec["end_time"]),
         step=str(spec.get("granularity", 600)),
         marks="none",
     ).address()  # fmt: skip

@@ -16,23 +16,33 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Stack:
-    """`manage.py up` in a folder of its own."""
+    """`manage.py up` in a folder of its own, or in one that is there already."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        data: Path | None = None,
+        *,
+        project: str = "flip",
+        settings: dict[str, str] | None = None,
+        owner: tuple[str, str] = ("a@b.example", "a-long-Passphrase-9"),
+    ) -> None:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self.data = Path(tempfile.mkdtemp(prefix="flipscope-flip-"))
+        self.data = data or Path(tempfile.mkdtemp(prefix="flipscope-flip-"))
+        self.data.mkdir(parents=True, exist_ok=True)
         self.log = (self.data / "up.log").open("w")
         self.up = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(port), "--data", str(self.data)],
             cwd=ROOT,
+            env={**os.environ, **(settings or {})},
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
         self._until(lambda: "ready http" in (self.data / "up.log").read_text(), 120)
         made = subprocess.run(
             [
-                *(sys.executable, "manage.py", "bootstrap", "--project", "flip"),
-                *("--email", "a@b.example", "--password", "a-long-Passphrase-9"),
+                *(sys.executable, "manage.py", "bootstrap", "--project", project),
+                *("--email", owner[0], "--password", owner[1]),
                 *("--data", str(self.data)),
             ],
             cwd=ROOT,

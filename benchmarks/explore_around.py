@@ -1,0 +1,86 @@
+"""What benchmarks.explore looks at beside its ten questions: memory, first paint, arrivals."""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+
+from benchmarks.explore_ways import Asked, page_address
+
+
+def engine_memory(data: Path) -> str:
+    """The most that the engine's process has held, and what it holds."""
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (folder / "cmdline").read_text().replace("\0", " ")
+            if "stack.engine" in command and str(data) in command:
+                status = dict(
+                    line.split(":", 1) for line in (folder / "status").read_text().splitlines()
+                )
+                most, now = (int(status[name].split()[0]) // 1024 for name in ("VmHWM", "VmRSS"))
+                return f"the engine holds {now:,} MiB, {most:,} MiB at most"
+        except (OSError, KeyError):
+            continue
+    return "the engine's process was not found"
+
+
+def first_paint(asked: Asked, rounds: int) -> str:
+    """When Chromium paints first, each time in a tab of its own, warm caches."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        context = browser.new_context(base_url=asked.url)
+        cookies = [
+            {"name": one.name, "value": one.value or "", "url": asked.url}
+            for one in asked.page.cookies
+        ]
+        context.add_cookies(cookies)  # type: ignore[arg-type]  # of requests
+        paints = []
+        spec = {"calculations": [{"op": "P95", "column": "duration_ms"}], **asked.window}
+        address = page_address({**spec, "breakdowns": ["user_id"]}, asked.zone)
+        for _ in range(rounds):
+            page = context.new_page()
+            page.goto(f"/{asked.project}/production/explore?{address}", wait_until="commit")
+            paints.append(
+                page.evaluate(
+                    "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+                    " ?? new Promise((done) => new PerformanceObserver((list) => list.getEntries()"
+                    ".forEach((one) => one.name === 'first-contentful-paint'"
+                    " && done(one.startTime))).observe({type: 'paint', buffered: true}))"
+                )
+            )
+            page.close()
+        browser.close()
+    return (
+        f"first paint, p95 by user over all events behind it: median"
+        f" {statistics.median(paints):.0f} ms, worst {max(paints):.0f} ms of {rounds}"
+    )
+
+
+def ingesting(url: str, key: str, a_second: int, stop: threading.Event) -> Callable[[], int]:
+    """Sends batches of 1,000 events until told to stop; the call says how many."""
+    sent = [0]
+
+    def send() -> None:
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {key}"
+        began = time.monotonic()
+        while not stop.is_set():
+            if sent[0] > a_second * (time.monotonic() - began):
+                time.sleep(0.01)
+                continue
+            body = [
+                {"service": "live", "route": f"/r{n % 9}", "duration_ms": n, "n": n}
+                for n in range(1000)
+            ]
+            if session.post(f"{url}/api/v1/events", json=body, timeout=60).status_code == 200:
+                sent[0] += 1000
+
+    threading.Thread(target=send, daemon=True).start()
+    return lambda: sent[0]

@@ -26,7 +26,7 @@ ZERO = 0
 # takes a tenth of the time and memory (measured: 3M events 7.3 s, rounded 0.8 s).
 EXACT_ROWS = 1_000_000
 LEAST_REST = 1e-6
-_ROUNDED = (
+ROUNDED = (
     "reinterpretAsFloat64(bitAnd(reinterpretAsUInt64(toFloat64({0})) + 274877906944,"
     " 18446743523953737728))"
 )
@@ -73,7 +73,7 @@ def slot(
     )
     at = levels.index(PERCENTILES[one.op]) + 1
     asked = ", ".join(map(str, levels))  # one state for all levels of a column
-    value = _ROUNDED.format(number) if rounded else f"toFloat64({number})"
+    value = ROUNDED.format(number) if rounded else f"toFloat64({number})"
     return f"quantilesExactWeighted({asked})({value}, {WEIGHT})[{at}]"
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 from events import fields
 from events.event import ALIASES, COLUMNS
 from events.query.expressions import ExpressionError, Parser, Part, columns_of
-from events.query.flags import SEPARATOR
 from events.query.spec import Derived, QueryError
 
 Type = Literal["text", "number", "integer", "boolean", "id"]
@@ -124,19 +123,8 @@ def _event_column(name: str, column: str) -> Column:
 
 
 def _flag_column(name: str, parameter: str) -> Column:
-    return Column(
-        name,
-        "text",
-        f"if(length({pairs_of(parameter)}) = 1, "
-        f"substring({pairs_of(parameter)}[1], length({{{parameter}:String}}) + 2), NULL)",
-        None,
-    )
-
-
-def pairs_of(parameter: str) -> str:
-    """The pairs of one flag among all that the trace saw."""
-    flag = f"concat({{{parameter}:String}}, '{SEPARATOR}')"
-    return f"arrayFilter(pair -> startsWith(pair, {flag}), seen)"
+    """Of `events.query.flags.variants_of_traces`."""
+    return Column(name, "text", f"if(many_{parameter} = 1, variant_{parameter}, NULL)", None)
 
 
 def _attribute(name: str, parameter: str, types: set[str]) -> Column:

@@ -79,6 +79,7 @@ class Contrast:
     side: str
     parameters: dict[str, Any]
     one_in: int = 1
+    many: bool = False  # more events than percentiles are exact of
 
     def statement(self, sql: str, **more: Any) -> Statement:
         return self.asked.statement(sql, **self.parameters, **more)

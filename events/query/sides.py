@@ -6,7 +6,7 @@ The side of an event is as in contrast.py: 1, 0, or NULL for neither or both. Al
 from collections.abc import Sequence
 from dataclasses import replace
 
-from events.query.calculations import WEIGHT, bin_of
+from events.query.calculations import ROUNDED, WEIGHT, bin_of
 from events.query.contrast import Contrast
 from events.query.sql import Asked
 from events.store.read import Statement
@@ -14,9 +14,6 @@ from events.store.read import Statement
 MOST_ALIKE = 500
 MOST_SPANS = 300
 MOST_TRACES = 20_000  # of each side, for the comparison of spans
-MEASURES = f"""sum(sample_rate) AS n, count() AS events, uniqExact(nullIf(user_id, '')) AS users,
-    sum(sample_rate * error) / n AS errors, sum(sample_rate * duration_ms) / n AS mean,
-    quantilesExactWeighted(0.5, 0.95, 0.99)(duration_ms, {WEIGHT}) AS q"""
 
 
 def side_of(asked: Asked, first: Sequence[int], second: Sequence[int]) -> str:
@@ -25,41 +22,44 @@ def side_of(asked: Asked, first: Sequence[int], second: Sequence[int]) -> str:
     return f"multiIf({a} AND NOT {b}, 1, {b} AND NOT {a}, 0, NULL)"
 
 
-def overlap(contrast: Contrast, first: Sequence[int], second: Sequence[int]) -> Statement:
-    """n: how much belongs to both cohorts, and so to neither side."""
-    asked = contrast.asked
-    both = f"AND ({asked.all_of(first)}) AND ({asked.all_of(second)})"
-    return contrast.statement(f"SELECT sum(sample_rate) AS n {asked.source(both)}")
+def together(contrast: Contrast, step_s: int, by: Sequence[str], both: str) -> Statement:
+    """Everything that is counted of either side, from one reading of the events.
 
-
-def measures(contrast: Contrast) -> Statement:
-    """A row a side: n, events, users, errors, mean, q, statuses (map), bins (map)."""
+    A row a side (1, 0, or 2 for what belongs to both, which counts for neither) with the measures
+    n, events, users, errors, mean, q. `kind` tells of what: "all", "step" (bucket), "alike" (k:
+    the values of `by` as texts), "status" (status_code), "bin" (bin of duration_ms); at most
+    MOST_ALIKE * 2 of each kind.
+    """
+    columns = contrast.asked.resolved.columns
+    keys = ", ".join(f"ifNull(toString({columns[name].sql}), '')" for name in by)
+    side = f"if({both}, 2, {contrast.side})"
+    value = "duration_ms"
+    if contrast.many:
+        value = ROUNDED.format(value)
     return contrast.statement(
-        f"""SELECT {contrast.side} AS side, {MEASURES},
-            sumMap(map(status_code, sample_rate)) AS statuses,
-            sumMap(map({bin_of("duration_ms")}, sample_rate)) AS bins
-        {_source(contrast)} GROUP BY side"""
-    )
-
-
-def over_time(contrast: Contrast, step_s: int) -> Statement:
-    """A row a side and step: bucket and the measures."""
-    return contrast.statement(
-        f"""SELECT {contrast.side} AS side,
-            intDiv(toUnixTimestamp(time), {{step:UInt32}}) * {{step:UInt32}} AS bucket, {MEASURES}
-        {_source(contrast)} GROUP BY side, bucket ORDER BY bucket""",
+        f"""SELECT side, bucket, k, code, bin,
+            multiIf(grouping(bucket) = 0, 'step', grouping(k) = 0, 'alike',
+                grouping(code) = 0, 'status', grouping(bin) = 0, 'bin', 'all') AS kind,
+            sum(w) AS n, count() AS events, uniqExact(nullIf(user, '')) AS users,
+            sum(w * failed) / n AS errors, sum(w * took) / n AS mean,
+            quantilesExactWeighted(0.5, 0.95, 0.99)(rounded, weight) AS q
+        FROM (
+            SELECT {side} AS side,
+                intDiv(toUnixTimestamp(time), {{step:UInt32}}) * {{step:UInt32}} AS bucket,
+                array({keys}) AS k, status_code AS code, {bin_of("duration_ms")} AS bin,
+                sample_rate AS w, user_id AS user, error AS failed, duration_ms AS took,
+                {value} AS rounded, {WEIGHT} AS weight
+            {contrast.asked.source(f"AND isNotNull({side})")}
+        )
+        GROUP BY GROUPING SETS ((side), (side, bucket), (side, k), (side, code), (side, bin))
+        ORDER BY n DESC LIMIT {MOST_ALIKE * 2} BY kind""",  # noqa: S608
         step=step_s,
     )
 
 
-def alike(contrast: Contrast, by: Sequence[str]) -> Statement:
-    """A row a side and kind of request (k: its values of `by`, as texts) with the measures."""
-    columns = contrast.asked.resolved.columns
-    keys = ", ".join(f"ifNull(toString({columns[name].sql}), '')" for name in by)
-    return contrast.statement(
-        f"""SELECT {contrast.side} AS side, array({keys}) AS k, {MEASURES}
-        {_source(contrast)} GROUP BY side, k ORDER BY n DESC LIMIT {MOST_ALIKE * 2}"""
-    )
+def both_of(asked: Asked, first: Sequence[int], second: Sequence[int]) -> str:
+    """Whether an event belongs to both cohorts."""
+    return f"({asked.all_of(first)}) AND ({asked.all_of(second)})"
 
 
 def spans(contrast: Contrast) -> Statement:
@@ -76,12 +76,15 @@ def spans(contrast: Contrast) -> Statement:
     window = """environment = {environment:UInt32}
         AND time >= {since:DateTime64(6, 'UTC')} - INTERVAL 10 MINUTE
         AND time < {until:DateTime64(6, 'UTC')} + INTERVAL 10 MINUTE
-        AND trace IN (SELECT trace FROM chosen)"""
+        AND trace IN (SELECT arrayJoin(chosen).1)"""
+    # A scalar, as a subquery's name stands for the subquery itself, which would run five times.
     return contrast.statement(
-        f"""WITH chosen AS ({chosen})
+        f"""WITH (SELECT groupArray((trace, assumeNotNull(side), w)) FROM ({chosen})) AS chosen,
+            arraySum(arrayMap(one -> if(one.2 = 1, one.3, 0), chosen)) AS of_first,
+            arraySum(arrayMap(one -> if(one.2 = 0, one.3, 0), chosen)) AS of_second
         SELECT c.side AS side, s.service AS service, s.what AS what, sum(c.w * s.n) AS spans,
             sum(c.w) AS traces, sum(c.w * s.own) AS own_ms, sum(c.w * s.failed) AS errors,
-            any(t.all_traces) AS all_traces
+            any(if(c.side = 1, of_first, of_second)) AS all_traces
         FROM (
             SELECT e.trace AS trace, service, what, count() AS n, sum(error) AS failed,
                 sum(greatest(duration_ms - ifNull(spent, 0), 0)) AS own
@@ -93,9 +96,10 @@ def spans(contrast: Contrast) -> Statement:
             ON e.trace = below.trace AND e.span = below.parent
             GROUP BY trace, service, what
         ) AS s
-        INNER JOIN chosen AS c ON s.trace = c.trace
-        INNER JOIN (SELECT side, sum(w) AS all_traces FROM chosen GROUP BY side) AS t
-            ON t.side = c.side
+        INNER JOIN (
+            SELECT one.1 AS trace, one.2 AS side, one.3 AS w
+            FROM (SELECT arrayJoin(chosen) AS one)
+        ) AS c ON s.trace = c.trace
         GROUP BY side, service, what ORDER BY own_ms DESC LIMIT {MOST_SPANS * 2}"""  # noqa: S608
     )
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.query.calculations import ADDING, ROLLING, slot, totals
-from events.query.columns import Column, Resolved, pairs_of
-from events.query.flags import pairs_of_traces
+from events.query.columns import Column, Resolved
+from events.query.flags import variants_of_traces
 from events.query.spec import Filter, Query, QueryError, Scalar
 from events.store.read import Statement, moment
 
@@ -187,13 +187,10 @@ class Asked:
         if self.query.entry_only:
             conditions.append("entry")
         if self.resolved.flags:
-            pairs = pairs_of_traces().strip()
-            exposed = f"(SELECT trace AS exposed, seen FROM {pairs})"  # noqa: S608  # ours
-            joined = f"LEFT JOIN {exposed} AS x ON trace = exposed {joined}"
+            variants = variants_of_traces(self.resolved.flags)
+            joined = f"LEFT JOIN {variants} AS x ON trace = exposed {joined}"
             # A trace that saw two variants of a flag belongs to no cohort of it.
-            conditions += [
-                f"length({pairs_of(parameter)}) <= 1" for parameter in self.resolved.flags
-            ]
+            conditions += [f"many_{parameter} < 2" for parameter in self.resolved.flags]
         places = range(len(self.query.filters))
         filters = [self._filter(place) for place in places if place not in self.apart]
         if filters:

@@ -11,6 +11,7 @@ from typing import Any
 
 from events.query import sides
 from events.query.answer import asked_of
+from events.query.calculations import EXACT_ROWS
 from events.query.catalog import Known
 from events.query.contrast import ENOUGH, Ask, Contrast
 from events.query.spec import QueryError
@@ -110,12 +111,21 @@ def cohorts(
     source = sides.narrowed(asked_of(environment.id, asked.query), given)
     expected = sum(row["rows"] for row in ask(source.estimate()).rows)
     contrast = Contrast(
-        source, sides.side_of(source, one, other), {}, one_in=max(1, expected // ENOUGH)
+        source,
+        sides.side_of(source, one, other),
+        {},
+        one_in=max(1, expected // ENOUGH),
+        many=expected > EXACT_ROWS,
     )
     step_s = asked.query.granularity_s or 60
-    found = ask(sides.measures(contrast))
-    rows = {int(row["side"]): row for row in found.rows}
-    matched = _matched(ask(sides.alike(contrast, by)).rows)
+    both = sides.both_of(source, one, other)
+    found = ask(sides.together(contrast, step_s, by, both))
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in found.rows:
+        kinds.setdefault(row["kind"], []).append(row)
+    rows = {int(row["side"]): row for row in kinds.get("all", [])}
+    kinds = {kind: [row for row in some if row["side"] < 2] for kind, some in kinds.items()}
+    matched = _matched(kinds.get("alike", []))
     pairs = tuple(one for one in matched if one.first.n and one.second.n)
     ignore = {where.field.removeprefix("flags.") for where in (*first, *second)}
     box = Box("", None, None, asked.since, asked.until)
@@ -124,10 +134,10 @@ def cohorts(
         meant=asked,
         names=(name_of(first), name_of(second)),
         measures=measured,
-        both=float(ask(sides.overlap(contrast, one, other)).rows[0]["n"] or 0),
-        statuses=_maps(rows, "statuses"),
-        bins=_maps(rows, "bins"),
-        steps=_steps(ask(sides.over_time(contrast, step_s)).rows),
+        both=float(rows[2]["n"]) if 2 in rows else 0.0,
+        statuses=_shares(kinds.get("status", []), "code"),
+        bins=_shares(kinds.get("bin", []), "bin"),
+        steps=_steps(kinds.get("step", [])),
         step_s=step_s,
         matched=pairs,
         by=by,
@@ -158,12 +168,12 @@ def _measures(row: dict[str, Any] | None) -> Measures:
     )
 
 
-def _maps(rows: dict[int, dict[str, Any]], name: str) -> dict[int, tuple[float, float]]:
-    first, second = rows.get(1, {}).get(name, {}), rows.get(0, {}).get(name, {})
-    return {
-        int(key): (float(first.get(key, 0)), float(second.get(key, 0)))
-        for key in sorted({*first, *second})
-    }
+def _shares(rows: Sequence[dict[str, Any]], name: str) -> dict[int, tuple[float, float]]:
+    """How much of each status code or bin there is: in the first, in the second."""
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        found.setdefault(int(row[name]), [0.0, 0.0])[1 - int(row["side"])] = float(row["n"])
+    return {key: (pair[0], pair[1]) for key, pair in sorted(found.items())}
 
 
 def _steps(rows: Sequence[dict[str, Any]]) -> tuple[tuple[datetime, Measures, Measures], ...]:

@@ -57,12 +57,12 @@ def watched(environment_id: int, token: str) -> Callable[[Statement], Result]:
 
 
 def progress(environment_id: int, token: str) -> Progress | None:
-    """None when nothing of this token runs. Raises StoreUnavailable."""
+    """Of what runs longest under this token; None for nothing. Raises StoreUnavailable."""
     rows = run(
         Statement(
             "SELECT read_rows, total_rows_approx, elapsed "  # noqa: S608  # ours
             f"FROM {layout().of_all_nodes('system.processes')} "
-            "WHERE startsWith(query, {mark:String})",
+            "WHERE startsWith(query, {mark:String}) ORDER BY elapsed DESC LIMIT 1",
             {"mark": _mark(environment_id, token)},
         )
     ).rows

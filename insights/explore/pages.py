@@ -20,6 +20,7 @@ from insights.explore import keeping
 from insights.explore.answers import answer_of, drawn, first_of
 from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of
+from insights.explore.partial import ONE_IN, part_of
 from insights.explore.place import Place, place
 from insights.explore.said import in_words
 from projects.access import Access, environment_for
@@ -53,6 +54,8 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
     if not inline:
         asked = "&".join(part for part in (address, f"token={context['token']}") if part)
         context["asks"] = f"{here.base}/explore/answer?{asked}"
+        if here.question.view == "result":
+            context["part_asks"] = f"{here.base}/explore/part?{asked}"
     shown = page(
         request, "insights/explore/explore.html", context, fragment="insights/explore/_explore.html"
     )
@@ -81,6 +84,26 @@ def show_answer(request: HttpRequest, project: str, environment: str) -> HttpRes
         context,
         fragment="insights/explore/_answer.html",
     )
+
+
+@require_GET
+def show_part(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+    """The newest part of an answer that is under way; nothing where there is none."""
+    here = place(request, project, environment)
+    token, number = request.GET.get("token", ""), whole(request.GET.get("part", "0"))
+    if number is None or number >= len(ONE_IN) or not _good(token):
+        return HttpResponse(status=204)
+    where = here.access.environment
+    ask = asker(where.id, token)
+    try:
+        part = part_of(where, here.question, here.kinds, number, now=here.now, ask=ask)
+    except UNANSWERED:
+        return HttpResponse(status=204)  # the answer itself will say so
+    context = here.context(part=part)
+    if number + 1 < len(ONE_IN):
+        asked = here.question.address(extra={"token": token, "part": str(number + 1)})
+        context["part_asks"] = f"{here.base}/explore/part?{asked}"
+    return render(request, "insights/explore/_part.html", context)
 
 
 @require_GET

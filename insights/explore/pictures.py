@@ -31,11 +31,12 @@ class Frame:
     base: str
     groups: tuple[Group, ...] = ()
     prefix: str = ""  # of the pictures' ids, where a page has several answers
+    read_since: datetime | None = None  # where only the steps from there on are known
 
     @property
     def starts(self) -> list[datetime]:
         """Every step of the window, so that a line shows where nothing came in."""
-        first = int(self.since.timestamp()) // self.step_s * self.step_s
+        first = int((self.read_since or self.since).timestamp()) // self.step_s * self.step_s
         # The step under way is left out, so that no line ends in a drop that is not there.
         last = int(self.until.timestamp()) - self.step_s + 1
         return [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]

@@ -21,28 +21,36 @@ MOST_FILTERS = 3
 
 def sentence(question: Question, given: dict[str, Any]) -> str:
     """The answer of a question that counts, as `events.query.answer` gave it."""
+    return _said(question, given, scope(question))
+
+
+def answer(question: Question, given: dict[str, Any]) -> str:
+    """The same without of which events and when, where others say that."""
+    return _said(question, given, "")
+
+
+def _said(question: Question, given: dict[str, Any], which: str) -> str:
     rows = [row["data"] for row in given["results"]]
-    names = [_key(row, question) for row in rows[:1]]
-    shown = names[0] if names else []
+    shown = [name for name in rows[0] if name not in question.by] if rows else []
     if not rows or (not question.by and all(_none(name, rows[0][name]) for name in shown)):
-        return nothing(question, shown)
+        return nothing(question, which, shown)
     spoken = question.sort if question.sort in shown else shown[0]
     if not question.by:
         parts = [phrase(name, rows[0][name], question) for name in shown]
-        text = f"{_some(parts)}{scope(question)}{_earlier(question, given, rows[0], spoken)}"
+        text = f"{_some(parts)}{which}{_earlier(question, given, rows[0], spoken)}"
         return f"{_capital(text)}."
     row = _outstanding(question, rows, spoken)
     more = [phrase(name, row[name], question) for name in shown if name != spoken]
     first = f"{group(row, question.by)}: {phrase(spoken, row[spoken], question)}"
     beside = _earlier(question, given, row, spoken) or _beside(question, given, rows, row, spoken)
     also = f" ({_some(more)})" if more else ""
-    return f"{first}{also}{beside}{scope(question)}."
+    return f"{first}{also}{beside}{which}."
 
 
 def of_events(question: Question, took: Sequence[float], failed: int, most: int, what: str) -> str:
     """Of listed events or traces: how many there are, how many failed, and the slowest."""
     if not took:
-        return nothing(question)
+        return nothing(question, scope(question))
     order = {"slowest": "slowest", "oldest": "oldest"}.get(question.order, "newest")
     if len(took) < most:
         head = words.plural(len(took), what) + scope(question)
@@ -52,11 +60,11 @@ def of_events(question: Question, took: Sequence[float], failed: int, most: int,
     return f"{head}: {bad}, the slowest took {words.milliseconds(max(took))}."
 
 
-def nothing(question: Question, shown: Sequence[str] = ()) -> str:
+def nothing(question: Question, which: str, shown: Sequence[str] = ()) -> str:
     columns = list(dict.fromkeys(split(name)[1] for name in shown))
     if columns and all(columns) and "duration_ms" not in columns:
-        return f"No {_thing(question)} has a value of {words.joined(columns)}{scope(question)}."
-    return f"No {_thing(question)} matches{scope(question)}."
+        return f"No {_thing(question)} has a value of {words.joined(columns)}{which}."
+    return f"No {_thing(question)} matches{which}."
 
 
 def scope(question: Question) -> str:
@@ -196,10 +204,6 @@ def _earlier(question: Question, given: dict[str, Any], row: dict[str, Any], spo
     if not _number(value) or value <= 0 or before <= 0:
         return f", {text} {when}"
     return f", {words.ratio(value / before)} that of {when} ({text})"
-
-
-def _key(row: dict[str, Any], question: Question) -> list[str]:
-    return [name for name in row if name not in question.by]
 
 
 def _thing(question: Question) -> str:

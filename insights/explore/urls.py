@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{PLACE}explore/difference", difference_page.show_difference, name="difference"),
     path(f"{PLACE}explore", pages.show_explore, name="explore"),
     path(f"{PLACE}explore/answer", pages.show_answer, name="explore-answer"),
+    path(f"{PLACE}explore/part", pages.show_part, name="explore-part"),
     path(f"{PLACE}explore/pictures", pages.show_pictures, name="explore-pictures"),
     path(f"{PLACE}explore/fields", pages.show_fields, name="explore-fields"),
     path(f"{PLACE}explore/values", pages.show_values, name="explore-values"),

@@ -120,6 +120,28 @@ def test_a_question_is_built_by_keyboard_shared_and_undone(
     assert "flags.F" not in page.url
 
 
+def test_the_page_is_painted_and_shows_a_part_while_its_answer_is_under_way(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    held: list[Any] = []
+    page.route("**/explore/answer?*", lambda route: held.append(route))
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms&by=flags.F", wait_until="commit")
+    expect(page.locator("h1")).to_contain_text("P95 of duration_ms by flags.F, last 2 hours …")
+    expect(page.locator("#_part")).to_contain_text("one part in 8")
+    expect(page.locator("#_part")).to_contain_text("Not all yet")
+    expect(page.locator("#_part .main-svg").first).to_be_attached()
+    painted = "performance.getEntriesByName('first-contentful-paint').length"
+    page.wait_for_function(painted)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    (waiting,) = held
+    waiting.continue_()
+    expect(page.locator("#read")).to_contain_text("events read in")
+    expect(page.locator("#_part")).to_have_count(0)
+    expect(page.locator("h1")).to_contain_text("F = on: p95 latency")
+    assert complaints == []
+
+
 def test_another_line_comes_when_the_last_is_used_and_values_are_offered(
     live_server: Any, slow: list[dict[str, Any]], open_page: Open
 ) -> None:

@@ -5,6 +5,7 @@ import io
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -73,6 +74,38 @@ def test_the_rows_come_first_and_their_pictures_after_them(
     whole = piece(asked(viewer_page.get(PAGE).content.decode(), "answer"))
     assert "Count over time" in whole
     assert "explore/pictures" not in whole
+
+
+def test_the_newest_part_comes_while_all_of_it_is_asked(
+    viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
+) -> None:
+    last = max(item["time"] for item in made)
+    until = datetime.fromtimestamp(last - last % 60 + 60, UTC)
+    since = until - timedelta(hours=2)
+    asked = f"since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z&op=COUNT&of="
+    page = viewer_page.get(f"{PAGE}?{asked}&by=service").content.decode()
+    (part,) = re.findall(rf'hx-get="({PAGE}/part\?[^"]+)"', page)
+    part = part.replace("&amp;", "&")
+    text = viewer_page.get(part).content.decode()
+    assert "Not all yet: this is the newest 4 min only" in text
+    assert "one part in 32" in text
+    assert 'id="part-picture-0"' in text
+    counts: dict[str, int] = {}
+    for item in made:
+        if item["time"] >= until.timestamp() - 240:
+            counts[item["service"]] = counts.get(item["service"], 0) + item["sample_rate"]
+    (table,) = re.findall(r'aria-label="First groups of the newest part">(.*)</table>', text, re.S)
+    told = re.findall(r'<td class="value">([^<]+)</td><td class="num">([^<]+)</td>', table)
+    assert {name: float(value) for name, value in told} == counts
+    (further,) = re.findall(rf'hx-get="({PAGE}/part\?[^"]+)"', text)
+    whole = viewer_page.get(further.replace("&amp;", "&")).content.decode()
+    assert "one part in 8" in whole
+    assert f"{PAGE}/part" not in whole
+    assert viewer_page.get(f"{PAGE}/part?{asked}&part=0").status_code == 204  # nobody waits for it
+    assert viewer_page.get(f"{part}&part=7").status_code == 204
+    assert viewer_page.get(f"{part}&by=never").status_code == 204
+    assert outsider_page.get(part).status_code == 404
+    assert f"{PAGE}/part" not in viewer_page.get(f"{PAGE}?view=events").content.decode()
 
 
 def test_the_answer_is_the_heading_and_the_title_of_its_page(

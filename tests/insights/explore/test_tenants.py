@@ -23,6 +23,7 @@ TRIES = [
     f"{HERE}/explore?inline=1&view=traces&events=all",
     f"{HERE}/explore?inline=1&view=events&field=trace.trace_id&is=%3D&value={TRACE}&events=all",
     f"{HERE}/explore/answer?by=name",
+    f"{HERE}/explore/part?by=name&token=0123456789abcdef",
     f"{HERE}/explore/pictures?by=name&op=P95&of=duration_ms",
     f"{HERE}/explore/fields",
     f"{HERE}/explore/values?field=service",

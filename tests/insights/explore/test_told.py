@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from insights.explore.question import Having, Question, Where
-from insights.explore.told import of_events, sentence
+from insights.explore.told import answer, of_events, sentence
 
 P95, COUNT = "P95(duration_ms)", "COUNT"
 
@@ -139,6 +139,11 @@ def test_an_answer_is_said_in_one_sentence(
     question: Question, answer: dict[str, Any], said: str
 ) -> None:
     assert sentence(question, answer) == said
+
+
+def test_an_answer_is_said_without_of_which_events_too() -> None:
+    asked = Question(by=("route",), show=(P95,), where=(Where("plan", "=", "pro"),))
+    assert answer(asked, given(*ROUTES[:2])) == "/export: p95 latency 812 ms, 3.0× that of /a."
 
 
 def test_listed_events_and_traces_are_said_too() -> None:

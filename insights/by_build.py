@@ -21,7 +21,7 @@ from insights.delta import Delta
 from insights.deltas import measured
 from insights.entries import entries
 from insights.examine import Result
-from insights.parts import part
+from insights.parts import parts
 from insights.results import delta_json
 from insights.totals import Cut, shared_slices
 from insights.verdicts import Judged, judge
@@ -116,7 +116,8 @@ def _judged(inside: Comparison, builds: Sequence[Scope], result: Result) -> list
         return scan.Source(
             f"""(SELECT * REPLACE (transform(concat(build_of, '{SEPARATOR}', build),
                     {{builds:Array(String)}}, range({len(builds)}),
-                    toUInt16({scan.NO_PLACE})) AS place)
+                    toUInt16({scan.NO_PLACE})) AS place,
+                    bitOr(bitAnd(band, 56), bitShiftRight(band, 3)) AS band)
                 FROM {every.sql} WHERE place != {scan.NO_PLACE})""",  # noqa: S608  # constants only
             every.parameters | {"builds": keys},
         )
@@ -125,7 +126,7 @@ def _judged(inside: Comparison, builds: Sequence[Scope], result: Result) -> list
     if isinstance(found, NothingToCompare):
         return []
     found = shared_slices(found)
-    deltas = [one for place in range(len(builds)) for one in measured(part(found, place))]
+    deltas = [one for place in parts(found, whole=False) for one in measured(place)]
     withheld = next((one.reason for one in result.judged if one.reason.startswith("The split")), "")
     return judge(deltas, result.evidence, elapsed_s=found.seconds[1], withheld=withheld)
 

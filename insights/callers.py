@@ -16,7 +16,7 @@ from insights.cohorts import Builds, Callers, Comparison, Scope
 from insights.comparison import NothingToCompare, cut_of, side_by_side, totals_of
 from insights.deltas import Delta, measured
 from insights.findings import Finding
-from insights.parts import part
+from insights.parts import parts
 from insights.totals import Totals, shared_slices
 from insights.verdicts import Judged
 
@@ -66,10 +66,11 @@ def deltas_of(caller: Caller) -> list[Delta]:
     """Those of the calling service as a whole, under its name, then of its routes."""
     comparison, found = caller
     whole = comparison.scope
-    listed = [named(one, whole) for one in measured(part(found, None))]
-    for place, scope in enumerate(found.places):
-        if scope != whole:
-            listed.extend(measured(part(found, place)))
+    everything, *places = parts(found)
+    listed = [named(one, whole) for one in measured(everything)]
+    for place in places:
+        if place.scope != whole:
+            listed.extend(measured(place))
     return listed
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from events.store.read import Columns, Statement, columns, moment, run
-from insights import scan
+from events.store.read import Statement, moment, run
+from insights import counted, scan
 from insights.cohorts import Builds, Comparison, Moment, Scope, Variants
+from insights.folded import MOST
+from insights.pieces import ALL, array, fetched, scanned, shares_of_users, times
 from insights.statistics import quantiles
 from insights.totals import BUCKETS, QUANTILES, SUMS, BinRows, Cut, Rows, Totals, Units, gathered
 
@@ -42,17 +44,27 @@ def totals(comparison: Comparison) -> Totals:
 
 def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingToCompare]:
     """In the order given. All share environment and scope; several must all be of variants."""
-    rows = _fetched(scan.profile(comparisons))
+    if len(comparisons) > MOST:
+        return [
+            one
+            for first in range(0, len(comparisons), MOST)
+            for one in totals_of_many(comparisons[first : first + MOST])
+        ]
+    rows = fetched(scan.profile(comparisons))
     cut, events = _cut(rows.columns)
     if not cut.places:
         return [nothing(one, one.labels[0]) for one in comparisons]
     sliced, paces = _sliced(comparisons, cut, events)
-    fetched = _scanned(lambda only: scan.source(sliced, cut, only=only), cut)
-    read = rows.read_rows + sum(one.read_rows for one in fetched)
-    took = rows.took_ms + sum(one.took_ms for one in fetched)
-    found = [_arrays(each.columns) for each in fetched]
+    during: tuple[scan.Piece, ...] = (ALL,)
+    users: tuple[scan.Piece, ...] = (ALL,)
+    if isinstance(comparisons[0].cohorts, Variants):
+        during, users = times(comparisons, events), shares_of_users(events)
+    found = scanned(
+        lambda only, piece: scan.source(sliced, cut, only=only, piece=piece), cut, during, users
+    )
+    read, took = rows.read_rows + found.read_rows, rows.took_ms + found.took_ms
     return [
-        _one(one, number, cut, found, (paces[number], read, took))
+        _one(one, number, cut, found.arrays, (paces[number], read, took))
         for number, one in enumerate(sliced)
     ]
 
@@ -64,33 +76,18 @@ def totals_of(
 
     `source` gives the events that meet a condition ("" for all), as `scan.source` does.
     """
-    fetched = _scanned(source, cut)
-    read, took = sum(one.read_rows for one in fetched), sum(one.took_ms for one in fetched)
-    return _one(comparison, 0, cut, [_arrays(one.columns) for one in fetched], (1.0, read, took))
-
-
-def _scanned(source: Callable[[str], scan.Source], cut: Cut) -> list[Columns]:
-    every = source("")
-    asked = (scan.sums(every, cut), scan.bins(every), scan.units(every))
-    return [_fetched(one) for one in (*asked, scan.hits(source(scan.FAILED)))]
+    found = scanned(lambda only, _: source(only), cut)
+    return _one(comparison, 0, cut, found.arrays, (1.0, found.read_rows, found.took_ms))
 
 
 def cut_of(comparisons: Sequence[Comparison]) -> tuple[Cut, int]:
     """Places and thresholds of what the comparisons share, and how many events these are."""
-    return _cut(_fetched(scan.profile(comparisons)).columns)
-
-
-def _fetched(source: scan.Source) -> Columns:
-    return columns(Statement(source.sql, source.parameters))
-
-
-def _array(found: dict[str, Any], name: str, kind: Any) -> Any:
-    return np.asarray(found.get(name, ()), dtype=kind)
+    return _cut(fetched(scan.profile(comparisons)).columns)
 
 
 def _cut(found: dict[str, Any]) -> tuple[Cut, int]:
     """The busiest routes, the rest of each service together, and their pooled quantiles."""
-    weight = _array(found, "weight", np.float64)
+    weight = array(found, "weight", np.float64)
     if not len(weight):
         return Cut((), {name: np.zeros(1) for name in QUANTILES}), 0
     pairs = list(zip(found["service"], found["route"], strict=True))
@@ -106,8 +103,8 @@ def _cut(found: dict[str, Any]) -> tuple[Cut, int]:
             places.append(other)
         index[service, route] = places.index(other)
     place = np.array([index[pair] for pair in pairs])
-    return _thresholds(tuple(places), place, _array(found, "bin", np.int64), weight), int(
-        _array(found, "events", np.int64).sum()
+    return _thresholds(tuple(places), place, array(found, "bin", np.int64), weight), int(
+        array(found, "events", np.int64).sum()
     )
 
 
@@ -134,8 +131,8 @@ def _sliced(
         return [replace(one, slice_s=0) for one in comparisons], [1.0] * len(comparisons)
     wanted = [one if one.slice_s else replace(one, slice_s=_step(one)) for one in comparisons]
     source = scan.source(wanted, cut, thin=max(events // IMPRESSION, 1))
-    found = _fetched(scan.shares(source)).columns
-    cohort, slice, seen = (_array(found, name, np.int64) for name in ("cohort", "slice", "events"))
+    found = fetched(counted.shares(source)).columns
+    cohort, slice, seen = (array(found, name, np.int64) for name in ("cohort", "slice", "events"))
     answers, paces = [], []
     for number, one in enumerate(wanted):
         mine = (cohort - 1) // 2 == number
@@ -224,14 +221,6 @@ def _one(
     )
 
 
-def _arrays(found: dict[str, Any]) -> dict[str, Any]:
-    """Columns as arrays, the rows of each comparison's cohorts side by side."""
-    cohort = _array(found, "cohort", np.int64)
-    order = np.argsort(cohort, kind="stable")
-    arrays = {name: np.asarray(values)[order] for name, values in found.items()}
-    return {**arrays, "cohort": cohort[order]}
-
-
 def _of(number: int, found: dict[str, Any]) -> dict[str, Any]:
     """The columns of one comparison, its cohorts numbered 0 and 1."""
     first = 2 * number + 1
@@ -259,18 +248,16 @@ def _units(
         counted, "all_places", "cohort", "place", "bucket", "units"
     ):
         if whole:
-            by_bucket[cohort, bucket] = units
+            by_bucket[cohort, bucket] += units
         else:
-            by_place[cohort, place] = units
+            by_place[cohort, place] += units
     hits: dict[tuple[int, int | None, str], int] = {}
     for whole, any_code, cohort, place, code, error, units in _rows(
         erring, "all_places", "all_codes", "cohort", "place", "code", "error", "units"
     ):
-        where = None if whole else place
-        if not any_code:
-            hits[cohort, where, str(code)] = units
-        elif error:
-            hits[cohort, where, "error"] = units
+        if not any_code or error:
+            key = (cohort, None if whole else place, "error" if any_code else str(code))
+            hits[key] = hits.get(key, 0) + units
     return Units(by_bucket, by_place, hits, named_share)
 
 

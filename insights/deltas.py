@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from insights.delta import ENOUGH_UNITS, Delta, Tested, log_delta, symmetric, too_few
 from insights.latencies import latencies, of_successes
-from insights.parts import Part, part
+from insights.parts import Part, parts
 from insights.rates import rates
 from insights.statistics.totals import Arm, Estimate, compare_counts, compare_means
 from insights.totals import Totals
@@ -19,8 +19,8 @@ __all__ = ["Delta", "deltas", "measured", "of_successes"]
 def deltas(totals: Totals) -> list[Delta]:
     """Every measure of the whole cohort, then of each place, busiest first."""
     found: list[Delta] = []
-    for place in (None, *range(len(totals.places))):
-        found.extend(measured(part(totals, place)))
+    for one in parts(totals):
+        found.extend(measured(one))
     return found
 
 
@@ -49,6 +49,6 @@ def _traffic(of: Part) -> Delta | None:
     if estimate is None:
         return None
     reason = too_few(estimate, ENOUGH_UNITS)
-    if of.totals.together and of.totals.unevenly_sampled:
+    if of.totals.together and of.uneven:
         reason = "sampling keeps some requests more often than others, so users can't be counted"
     return log_delta(of, "traffic", estimate, Tested(reason=reason), symmetric(estimate))

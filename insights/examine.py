@@ -12,7 +12,7 @@ from insights import callers, clocks, fixed_length, placebos, sentences, usual
 from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
-from insights.deltas import Delta, measured
+from insights.deltas import Delta, deltas, measured
 from insights.findings import Finding, findings
 from insights.fixed_length import FixedLength
 from insights.health import Health, health
@@ -227,10 +227,7 @@ def _deltas(found: Totals, comparison: Comparison) -> list[Delta]:
     """All scopes; only the whole where the comparison itself asks for one scope."""
     if comparison.scope.route:
         return list(measured(part(found, None)))
-    listed = list(measured(part(found, None)))
-    for place in range(len(found.places)):
-        listed.extend(measured(part(found, place)))
-    return listed
+    return deltas(found)
 
 
 def _result(

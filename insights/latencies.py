@@ -17,15 +17,12 @@ from insights.delta import (
     symmetric,
     too_few,
 )
-from insights.parts import Part
+from insights.parts import Part, Shares
 from insights.statistics import quantiles, sequences
 from insights.statistics.totals import (
     Arm,
     Estimate,
     compare_means,
-    compare_rates,
-    over_overlap,
-    share_variance,
 )
 from insights.totals import QUANTILES, SUCCEEDED
 
@@ -35,7 +32,7 @@ Histograms = tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram
 
 
 def latencies(of: Part) -> Iterator[Delta]:
-    mean = compare_means(*of.arms(of.sums("total_ms")))
+    mean = of.mean("total_ms")
     if mean is not None:
         yield _mean(of, mean)
     histograms = of.histograms()
@@ -49,7 +46,7 @@ def _mean(of: Part, mean: Estimate) -> Delta:
 
     The tail of a plain mean is where false alarms in small cohorts come from.
     """
-    capped = compare_means(*of.arms(of.sums("capped_ms"))) or mean
+    capped = of.mean("capped_ms") or mean
     reason = too_few(mean, ENOUGH_UNITS_MEAN)
     z = sequences.small_sample(score(capped.d, capped.variance), capped.degrees)
     error = math.sqrt(capped.variance)
@@ -68,11 +65,10 @@ def of_successes(of: Part) -> Estimate | None:
 def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
     """Tested as the share of events above the pooled quantile, reported as the quantiles."""
     share = QUANTILES[name]
-    arms = of.arms(of.sums(f"above_{name}"))
-    test = compare_rates(*arms)
+    test = of.share(f"above_{name}")
     if test is None:
         raise ValueError("a scope with two cohorts has a common stratum")
-    if of.totals.unevenly_sampled:
+    if of.uneven:
         least = sum(own.event_variance(share) for own in histograms[:2])
         test = replace(test, null_variance=max(test.null_variance, least))
     z = sequences.small_sample(score(test.d, test.null_variance), test.degrees)
@@ -86,7 +82,7 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
     reason = too_few(test, ENOUGH_UNITS)
     if not reason and distinct(of, min(histograms[2].sides(share))) < ENOUGH_HITS:
         reason = "too few requests this slow"
-    down, up, error = _quantile_bounds(arms, histograms, share, test)
+    down, up, error = _quantile_bounds(of.share_errors(f"above_{name}"), histograms, share, test)
     estimate = Estimate(
         baseline=math.exp(values[0]),
         candidate=math.exp(values[1]),
@@ -102,7 +98,7 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
 
 
 def _quantile_bounds(
-    arms: tuple[Arm, Arm], histograms: Histograms, share: float, test: Estimate
+    seen: Shares, histograms: Histograms, share: float, test: Estimate
 ) -> tuple[float, float, float]:
     """How far down and up the difference of ln Q may lie, valid at every look, and its error.
 
@@ -110,7 +106,7 @@ def _quantile_bounds(
     squares (Zou and Donner, "Construction of confidence limits about effect measures", Statistics
     in Medicine 2008). The error is the wider side over that width.
     """
-    errors = _share_errors(arms, histograms[:2], share)
+    errors = _share_errors(seen, histograms[:2], share)
     usual = [
         max(quantiles.log_bounds(own, share, 2 * error)) / 2
         for own, error in zip(histograms[:2], errors, strict=True)
@@ -128,7 +124,7 @@ def _quantile_bounds(
 
 
 def _share_errors(
-    arms: tuple[Arm, Arm], histograms: Sequence[quantiles.Histogram], share: float
+    seen: Shares, histograms: Sequence[quantiles.Histogram], share: float
 ) -> list[float]:
     """Standard errors of each cohort's share below its own quantile.
 
@@ -136,8 +132,7 @@ def _share_errors(
     counted; a cohort with too little on one side of it borrows the other's.
     """
     inflations = []
-    for arm, own in zip(over_overlap(*arms), histograms, strict=True):
-        found = share_variance(arm)
+    for found, own in zip(seen, histograms, strict=True):
         if found is not None:
             above, variance = found
             inflations.append(max(variance / own.event_variance(1 - above), 1.0))

@@ -17,7 +17,7 @@ from insights.delta import (
 )
 from insights.parts import Part
 from insights.statistics import counts, sequences
-from insights.statistics.totals import Arm, Estimate, compare_rates
+from insights.statistics.totals import Arm, Estimate
 from insights.totals import FIRST_CODE_OF_FAILURES as FAILURES
 from insights.totals import Array
 
@@ -42,8 +42,9 @@ def _status_codes(of: Part) -> Iterator[tuple[int, Array]]:
 def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
     """A share of events: compared plainly, with an exact e-value where few units have it."""
     arms = of.arms(value)
-    weights = of.mean_weights(measure.partition(":")[2] or "error")
-    estimate = compare_rates(*arms, weights)
+    outcome = measure.partition(":")[2] or "error"
+    weights = of.mean_weights(outcome)
+    estimate = of.rate(outcome)
     if estimate is None:
         raise ValueError("a scope with two cohorts has a common stratum")
     error = math.sqrt(estimate.variance)
@@ -78,7 +79,7 @@ def _tested(of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str) -> Te
     `hit` is "" for outcomes that nearly every unit has, whose units are not counted.
     """
     seen: tuple[float, float] = of.units()
-    if of.totals.unevenly_sampled:  # a slow cohort's units are seen more often
+    if of.uneven:  # a slow cohort's units are seen more often
         seen = (float(arms[0].weight.sum()), float(arms[1].weight.sum()))
     share = seen[1] / sum(seen) if sum(seen) else 0.5
     parts = []

@@ -1,4 +1,4 @@
-"""The SQL of a scan: which events belong to which cohort, and the sums that are taken of them.
+"""The events of a scan: which belong to which cohort, and where each of them counts.
 
 Cohorts are numbered from 1: a comparison's baseline has an odd number and its candidate the next.
 Many flags are scanned at once, each with its own start, as one pass over the events costs about
@@ -6,7 +6,7 @@ the same for one flag as for twenty.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,35 +14,42 @@ from events.query.flags import SEPARATOR
 from events.store.read import moment
 from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Variants
 from insights.entries import entries
+from insights.folded import folded
 from insights.statistics.quantiles import BINS_PER_E
-from insights.totals import BUCKETS, CAP, QUANTILES, Cut
+from insights.totals import BUCKETS, QUANTILES, Cut
 
 NO_PLACE = 65535
 OTHER_ROUTES = "(other routes)"
 UNSLICED_S = 10**9
-More = tuple[Sequence[str], str]  # columns and a condition beyond the usual ones
+More = tuple[Sequence[str], Sequence[str]]  # columns and conditions beyond the usual ones
 THIN = "trace % {thin:UInt32} = 0"
-FEW_FLAGS = 4
-# A flag and its variant as a number: half of it the flag's hash, half the pair's.
-FLAG_KEY = "bitShiftRight(cityHash64(flag), 32)"
-PAIR_KEY = f"""bitOr(
-    bitAnd(cityHash64(substring(pair, 1, position(pair, '{SEPARATOR}') - 1)), 18446744069414584320),
-    bitAnd(cityHash64(pair), 4294967295))"""
-FLAG_OF_KEY = "bitShiftRight(key, 32)"
+UNIT = "if(user_id != '', cityHash64(user_id), cityHash64(trace))"
 FAILED = "(error OR status_code >= 400)"
 KNOWN_BEFORE = timedelta(hours=6)  # how far back an instance is looked for to be an old one
+BANDS = (*QUANTILES, *(f"all_{name}" for name in QUANTILES))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sub-select of events with their `cohort`, and the parameters that it binds."""
+    """A sub-select of events with their `cohort`, and the parameters that it binds.
+
+    `folded`, where there is one, yields each event once, its cohorts as the bits of `mine`.
+    """
 
     sql: str
     parameters: dict[str, Any]
+    folded: str = ""
 
 
-def _micros(time: datetime) -> int:
-    return round(time.timestamp() * 1e6)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a scan: events of a time, or of one in so many users."""
+
+    during: tuple[datetime, datetime] | None = None
+    users: tuple[int, int] = (0, 1)  # which part, of how many
+
+
+ALL = Piece()
 
 
 def _where(comparisons: Sequence[Comparison]) -> tuple[list[str], dict[str, Any]]:
@@ -82,11 +89,21 @@ def profile(comparisons: Sequence[Comparison]) -> Source:
 
 
 def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, more: More) -> Source:
-    """Entry events with what a sum is grouped by. `cohort` is an expression, 0 for none."""
+    """Entry events with what a sum is grouped by. `cohort` is an expression, 0 for none.
+
+    `band` holds a bit for each threshold that the latency is above.
+    """
     extra, only = more
     where, parameters = _where(comparisons)
-    if only:
-        where.append(only)
+    where.extend(only)
+    above = []
+    for bit, name in enumerate(BANDS):
+        if name in QUANTILES:
+            parameters[name] = cut.thresholds[name][:-1].tolist()
+            above.append(f"{1 << bit} * (duration_ms > {{{name}:Array(Float64)}}[place + 1])")
+        else:
+            parameters[name] = float(cut.thresholds[name.removeprefix("all_")][-1])
+            above.append(f"{1 << bit} * (duration_ms > {{{name}:Float64}})")
     keys, numbers, others = [], [], {}
     for number, place in enumerate(cut.places):
         if place.route == OTHER_ROUTES:
@@ -104,10 +121,11 @@ def _hits(comparisons: Sequence[Comparison], cut: Cut, cohort: str, more: More) 
         transform(concat(service, '{SEPARATOR}', route), {{keys:Array(String)}},
             {{numbers:Array(UInt16)}}, transform(service, {{services:Array(String)}},
             {{others:Array(UInt16)}}, toUInt16({NO_PLACE}))) AS place,
-        user_id != '' AS named, if(named, cityHash64(user_id), cityHash64(trace)) AS unit,
+        user_id != '' AS named, {UNIT} AS unit,
         toUInt8(unit % {{buckets:UInt8}}) AS bucket, status_code AS code, error, {BIN} AS bin,
+        toUInt8({" + ".join(above)}) AS band,
         sample_rate AS w, duration_ms AS ms{"".join(f", {one}" for one in extra)}
-        FROM events WHERE {" AND ".join(where)}"""  # noqa: S608  # constant fragments only
+        FROM events WHERE {" AND ".join(where)} AND place != {NO_PLACE}"""  # noqa: S608  # constant fragments only
     return Source(sql, parameters)
 
 
@@ -118,6 +136,7 @@ def source(
     thin: int = 1,
     extra: Sequence[str] = (),
     only: str = "",
+    piece: Piece = ALL,
 ) -> Source:
     """Events with their cohort. `thin` keeps one trace of so many, for a first impression.
 
@@ -125,22 +144,24 @@ def source(
     condition on the events.
     """
     first = comparisons[0].cohorts
-    if thin > 1:  # asked of the tables themselves: a join names its columns anew
-        only = " AND ".join(filter(None, (only, THIN)))
+    narrow = [only] if only else []
+    bound: dict[str, Any] = {"thin": thin}
+    if piece.during:
+        bound |= dict(zip(("since", "until"), map(moment, piece.during), strict=True))
+    if piece.users != ALL.users:
+        narrow.append(f"intDiv({UNIT}, 65536) % {{parts:UInt32}} = {{part:UInt32}}")
+        bound["part"], bound["parts"] = piece.users
     found = (
-        _variants(comparisons, cut, (extra, only), THIN if thin > 1 else "1")
+        _variants(comparisons, cut, (extra, narrow), thin, all_traces=piece.during is None)
         if isinstance(first, Variants)
-        else _one(comparisons[0], cut, (extra, only))
+        else _one(comparisons[0], cut, (extra, [*narrow, THIN] if thin > 1 else narrow))
     )
-    steps = [one.slice_s or UNSLICED_S for one in comparisons for _ in (0, 1)]
-    found.parameters["steps"] = steps
-    found.parameters["thin"] = thin
+    bound["steps"] = [one.slice_s or UNSLICED_S for one in comparisons for _ in (0, 1)]
     slice = "intDiv(toUnixTimestamp(time), {steps:Array(UInt32)}[cohort])"
     if not any(one.slice_s for one in comparisons):
         slice = "0"
-    sql = f"""(SELECT *, {slice} AS slice
-        FROM ({found.sql}) WHERE cohort > 0 AND place != {NO_PLACE})"""  # noqa: S608
-    return Source(sql, found.parameters)
+    sql = f"(SELECT *, {slice} AS slice FROM ({found.sql}) WHERE cohort > 0)"  # noqa: S608
+    return replace(found, sql=sql, parameters=found.parameters | bound)
 
 
 def _one(comparison: Comparison, cut: Cut, more: More) -> Source:
@@ -183,128 +204,24 @@ def _met(build: str) -> str:
         AND time >= {{since:DateTime64(6, 'UTC')}} AND time < {{until:DateTime64(6, 'UTC')}})"""  # noqa: S608  # constant fragments only
 
 
-def _variants(comparisons: Sequence[Comparison], cut: Cut, more: More, traces: str) -> Source:
-    """Traces that saw exactly one variant of a flag, joined to their entry events.
-
-    The fold over a trace's pieces comes first, on keys of numbers (`PAIR_KEY`), as texts are dear
-    to copy and to compare; a trace that saw two variants of a flag has two keys with its half.
-    """
-    hits = _hits(comparisons, cut, "0", more)
-    cohorts: dict[str, list[int]] = {}  # a baseline may serve several comparisons
-    flags, starts, ends = [], [], []
-    for place, one in enumerate(comparisons):
-        of = one.cohorts
-        if not isinstance(of, Variants):
-            raise TypeError("only variants are scanned together")
-        flags.append(of.flag)
-        for arm, variant in enumerate((of.baseline, of.candidate)):
-            cohorts.setdefault(f"{of.flag}\x1f{variant}", []).append(2 * place + arm + 1)
-            starts.append(_micros(one.since))
-            ends.append(_micros(one.until))
-    parameters = hits.parameters | {
-        "pairs": list(cohorts),
-        "pair_numbers": list(range(1, len(cohorts) + 1)),
-        "cohorts": list(cohorts.values()),
-        "flags": sorted(set(flags)),
-        "starts": starts,
-        "ends": ends,
-    }
-    own_windows = ""
-    if len({(one.since, one.until) for one in comparisons}) > 1:
-        own_windows = """AND toUnixTimestamp64Micro(time) >= {starts:Array(Int64)}[cohort]
-            AND toUnixTimestamp64Micro(time) < {ends:Array(Int64)}[cohort]"""
-    own_keys = f"arrayMap(pair -> {PAIR_KEY}, pairs)"
-    if len(set(flags)) <= FEW_FLAGS:
-        own_keys = f"""arrayFilter(key -> has(
-            arrayMap(flag -> {FLAG_KEY}, {{flags:Array(String)}}), {FLAG_OF_KEY}), {own_keys})"""
-    sql = f"""SELECT * FROM (
-        SELECT hit.*, arrayJoin(numbers) AS cohort
-        FROM (
-            SELECT trace, groupUniqArrayArray({own_keys}) AS every,
-                arrayMap(key -> {FLAG_OF_KEY}, every) AS asked,
-                if(arrayUniq(asked) = length(asked), every, arrayFilter(
-                    (key, flag) -> countEqual(asked, flag) = 1, every, asked)) AS once,
-                arrayFlatten(arrayMap(
-                    key -> {{cohorts:Array(Array(UInt16))}}[transform(key,
-                        arrayMap(pair -> {PAIR_KEY}, {{pairs:Array(String)}}),
-                        {{pair_numbers:Array(UInt16)}}, toUInt16(0))],
-                    once)) AS numbers
-            FROM exposures
-            WHERE environment = {{environment:UInt32}} AND trace != 0 AND {traces}
-                AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}}) - INTERVAL 1 HOUR
-                AND hour <= {{until:DateTime64(6, 'UTC')}} + INTERVAL 1 HOUR
-                AND hasAny(flags, {{flags:Array(String)}})
-            GROUP BY trace
-        ) AS seen INNER JOIN ({hits.sql}) AS hit ON seen.trace = hit.trace)
-        WHERE cohort > 0 {own_windows}"""  # noqa: S608  # constant fragments only
-    return Source(sql, parameters)
-
-
-def shares(found: Source) -> Source:
-    """Events by cohort and slice: whether a variant's share of traffic changed."""
+def _variants(
+    comparisons: Sequence[Comparison], cut: Cut, more: More, thin: int, *, all_traces: bool
+) -> Source:
+    """Traces that saw exactly one variant of a flag, joined to their entry events."""
+    extra, only = more
+    traces = ["trace != 0"]
+    thinned = [THIN] if thin > 1 else []  # of the tables themselves: a join names columns anew
+    if only or not all_traces:  # what is joined is no more than what is asked for
+        where, _ = _where(comparisons)
+        chosen = " AND ".join([*where, *only, *thinned])
+        traces.append(f"trace IN (SELECT trace FROM events WHERE {chosen})")  # noqa: S608
+    fold = folded(comparisons, " AND ".join([*traces, *thinned]))
+    hits = _hits(comparisons, cut, "0", (extra, [*only, *thinned]))
+    mine = f"bitAnd(seen.mine, {fold.within})" if fold.within else "seen.mine"
+    joined = f"""SELECT hit.*, {mine} AS mine FROM ({hits.sql}) AS hit
+        INNER JOIN ({fold.sql}) AS seen ON hit.trace = seen.trace"""  # noqa: S608  # constants only
     return Source(
-        f"SELECT cohort, slice, count() AS events FROM {found.sql} GROUP BY cohort, slice",  # noqa: S608
-        found.parameters,
-    )
-
-
-def sums(found: Source, cut: Cut) -> Source:
-    """Σ over cohort, slice, place, bucket, status code and failure."""
-    parameters = dict(found.parameters)
-    columns = [
-        *("sum(w) AS weight", "sum(w * w) AS squares", "sum(w * ms) AS total_ms"),
-        "sum(w * error) AS failed",
-        *(
-            "count() AS events",
-            "countIf(named) AS named",
-            "sum(w * least(ms, {cap:Array(Float64)}[place + 1])) AS capped_ms",
-        ),
-        "sum(w * least(ms, {all_cap:Float64})) AS all_capped_ms",
-    ]
-    parameters["cap"] = cut.thresholds[CAP][:-1].tolist()
-    parameters["all_cap"] = float(cut.thresholds[CAP][-1])
-    for name in QUANTILES:
-        parameters[name] = cut.thresholds[name][:-1].tolist()
-        parameters[f"all_{name}"] = float(cut.thresholds[name][-1])
-        columns.append(f"sumIf(w, ms > {{{name}:Array(Float64)}}[place + 1]) AS above_{name}")
-        columns.append(f"sumIf(w, ms > {{all_{name}:Float64}}) AS all_above_{name}")
-    return Source(
-        f"""SELECT cohort, slice, place, bucket, code, error, {", ".join(columns)}
-            FROM {found.sql} GROUP BY cohort, slice, place, bucket, code, error""",  # noqa: S608
-        parameters,
-    )
-
-
-def bins(found: Source) -> Source:
-    """Σw and Σw² over cohort, slice, place and latency bin."""
-    return Source(
-        f"""SELECT cohort, slice, place, bin, sum(w) AS weight, sum(w * w) AS squares
-            FROM {found.sql} GROUP BY cohort, slice, place, bin""",  # noqa: S608
-        found.parameters,
-    )
-
-
-def units(found: Source) -> Source:
-    """Distinct units of each cohort, by bucket and by place. `uniq` is exact up to 65,536."""
-    return Source(
-        f"""SELECT grouping(place) AS all_places, cohort, place, bucket,
-                uniq(unit) AS units
-            FROM {found.sql}
-            GROUP BY GROUPING SETS ((cohort, bucket), (cohort, place))""",  # noqa: S608
-        found.parameters,
-    )
-
-
-def hits(found: Source) -> Source:
-    """Distinct units with a failure, and with each status code from 400 on; few have one.
-
-    `found` must be a source of such events only.
-    """
-    return Source(
-        f"""SELECT grouping(place) AS all_places, grouping(code) AS all_codes,
-                cohort, place, code, error, uniqExact(unit) AS units
-            FROM {found.sql}
-            GROUP BY GROUPING SETS (
-                (cohort, error), (cohort, code), (cohort, place, error), (cohort, place, code))""",  # noqa: S608
-        found.parameters,
+        f"SELECT *, toUInt16(arrayJoin(bitPositionsToArray(mine))) AS cohort FROM ({joined})",  # noqa: S608
+        hits.parameters | fold.parameters,
+        f"({joined})",
     )

@@ -9,12 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from scipy.optimize import brentq
-
-from insights import fixed_length
+from insights import fixed_length, waiting
 from insights.cohorts import Scope
 from insights.deltas import Delta
-from insights.statistics import multiple, sequences
+from insights.statistics import multiple
 
 Verdict = Literal["worse", "better", "no_difference", "unknown"]
 Evidence = Literal["randomised", "concurrent", "before_after"]
@@ -22,7 +20,6 @@ Evidence = Literal["randomised", "concurrent", "before_after"]
 LATENCY_MARGIN = math.log(1.05)
 RATE_MARGIN = 0.001
 TRAFFIC_MARGIN = math.log(1.10)
-NO_DIFFERENCE_ALPHA = 0.10
 MEASURE_WEIGHTS = {
     "latency_mean": 0.20,
     "latency_p50": 0.20,
@@ -70,10 +67,21 @@ def judge(
     claims = claimed(deltas, weights, rate)
     if length:
         claims |= fixed_length.claimed(length, deltas)
-    judged = []
-    for index, delta in enumerate(deltas):
-        goal = -math.log(rate * max(weights[index], 1e-4))
-        judged.append(_one(delta, evidence, index in claims, goal, elapsed_s, withheld, gate))
+    judged = [
+        _one(delta, evidence, index in claims, withheld, gate) for index, delta in enumerate(deltas)
+    ]
+    if withheld:
+        return judged
+    open_ones = [
+        index
+        for index, one in enumerate(judged)
+        if one.verdict == "unknown" and one.delta.measure != "traffic"
+    ]
+    goals = [-math.log(rate * max(weights[index], 1e-4)) for index in open_ones]
+    asked = [deltas[index] for index in open_ones]
+    waits = waiting.remaining(asked, goals, [margin(delta) for delta in asked], elapsed_s)
+    for index, wait in zip(open_ones, waits, strict=True):
+        judged[index] = replace(judged[index], more_s=wait)
     return judged
 
 
@@ -94,8 +102,6 @@ def _one(
     delta: Delta,
     evidence: Evidence,
     claimed: bool,  # noqa: FBT001  # private, one caller
-    goal: float,
-    elapsed_s: float,
     withheld: str,
     gate: Gate | None,
 ) -> Judged:
@@ -107,8 +113,7 @@ def _one(
         if not blocked:
             return Judged(delta, "worse" if _is_worse(delta) else "better", evidence)
         reason = blocked
-    more = None if withheld or delta.measure == "traffic" else remaining(delta, goal, elapsed_s)
-    return Judged(delta, "unknown", evidence, reason or delta.reason, more)
+    return Judged(delta, "unknown", evidence, reason or delta.reason)
 
 
 def _is_worse(delta: Delta) -> bool:
@@ -130,7 +135,7 @@ def within_margin(delta: Delta) -> bool:
     if delta.is_rate and delta.difference_interval and delta.error == 0:
         low, high = delta.difference_interval
         return low >= -RATE_MARGIN and high <= RATE_MARGIN
-    return abs(delta.d) + delta.half(NO_DIFFERENCE_ALPHA) <= margin(delta)
+    return abs(delta.d) + delta.half(waiting.NO_DIFFERENCE_ALPHA) <= margin(delta)
 
 
 def family_weights(deltas: Sequence[Delta]) -> list[float]:
@@ -186,49 +191,3 @@ def _of_service(deltas: Sequence[Delta]) -> list[float]:
     return family_weights(
         [replace(one, scope=Scope()) if not one.scope.route else one for one in deltas]
     )
-
-
-def remaining(delta: Delta, goal: float, elapsed_s: float) -> tuple[float, float | None] | None:
-    """How much longer until an answer, as (at least, at most) seconds; None where unknown.
-
-    Information grows with traffic: 1/V rises by its mean slope so far. The answer comes between
-    where |d| + se and |d| − 0.7·se would decide, or where the interval fits the margin. At most is
-    None where the lower figure never decides.
-    """
-    if not delta.tested or delta.error <= 0 or elapsed_s <= 0 or not math.isfinite(delta.error):
-        return None
-    size, variance = abs(delta.d), delta.error**2
-
-    def wait(needed: float) -> float | None:
-        return max(variance / needed - 1.0, 0.0) * elapsed_s if needed > 0 else None
-
-    earliest = wait(sequences.largest_deciding_variance(size + delta.error, goal, delta.scale))
-    low = size - 0.7 * delta.error
-    latest = wait(sequences.largest_deciding_variance(low, goal, delta.scale)) if low > 0 else None
-    fit = wait(_fitting_variance(delta))
-    waits = [value for value in (earliest, fit) if value is not None]
-    ends = [value for value in (latest, fit) if value is not None]
-    if not waits:
-        return None
-    return min(waits), min(ends) if ends else None
-
-
-def _fitting_variance(delta: Delta) -> float:
-    """The largest variance at which the interval lies within the margin; 0 if it never will."""
-    room = margin(delta) - abs(delta.d)
-    by_itself = delta.by_itself(NO_DIFFERENCE_ALPHA)
-    if room <= by_itself:
-        return 0.0
-    room = math.sqrt(room**2 - by_itself**2)
-
-    def excess(log_error: float) -> float:
-        error = math.exp(log_error)
-        half = sequences.half_width(error, error * delta.scale, delta.degrees, NO_DIFFERENCE_ALPHA)
-        return min(half, 1e6) - room
-
-    low, high = math.log(room) - 8, math.log(room)
-    if excess(low) > 0:
-        return 0.0
-    if excess(high) < 0:
-        return math.exp(2 * high)
-    return math.exp(2 * float(brentq(excess, low, high, xtol=1e-3)))

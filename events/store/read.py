@@ -4,9 +4,11 @@ A `Statement` carries its SQL with `{name:Type}` places and the values for them;
 user wrote is ever part of the SQL text.
 """
 
+import array
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -78,10 +80,25 @@ def run(statement: Statement) -> Result:
 
 def columns(statement: Statement) -> Columns:
     """Whole columns by name, for arithmetic over many rows. Raises as `run` does."""
-    result, took_ms = _query(statement, column_oriented=True)
-    names = result.column_names
-    found = result.result_columns or [[] for _ in names]
-    return Columns(dict(zip(names, found, strict=True)), _read_rows(result), took_ms)
+    began = time.monotonic()
+    with _asking(), client().query_column_block_stream(**_asked(statement)) as stream:
+        blocks = list(stream)
+        source = stream.source
+    found = {
+        name: _column([block[place] for block in blocks])
+        for place, name in enumerate(source.column_names)
+    }
+    return Columns(found, _read_rows(source), _since(began))
+
+
+def _column(blocks: list[Sequence[Any]]) -> Sequence[Any]:
+    """One column of all blocks. Numbers come as arrays of the machine's own, and stay such."""
+    if blocks and all(isinstance(block, array.array) for block in blocks):
+        whole = array.array(blocks[0].typecode)  # type: ignore[attr-defined]  # as just asked
+        for block in blocks:
+            whole += block  # type: ignore[arg-type]
+        return whole
+    return [value for block in blocks for value in block]
 
 
 def utc(at: datetime) -> datetime:
@@ -113,22 +130,38 @@ def _read_rows(result: QueryResult) -> int:
     return int((result.summary or {}).get("read_rows", 0))
 
 
-def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[QueryResult, float]:
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 3)
+
+
+def _asked(statement: Statement) -> dict[str, Any]:
+    """What the client's own ways to ask take."""
     limits = {
         "max_execution_time": settings.EVENTS_QUERY_SECONDS,
         "max_memory_usage": settings.EVENTS_QUERY_BYTES,
         "use_query_cache": 0,
         **READING,
     }
+    return {
+        "query": statement.sql,
+        "parameters": statement.parameters,
+        "settings": limits | statement.settings,
+    }
+
+
+def _query(statement: Statement) -> tuple[QueryResult, float]:
     began = time.monotonic()
+    with _asking():
+        result = client().query(**_asked(statement))
+    return result, _since(began)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """The engine's errors as ours."""
     try:
         with unavailable_as_such():
-            result = client().query(
-                statement.sql,
-                parameters=statement.parameters,
-                settings=limits | statement.settings,
-                column_oriented=column_oriented,
-            )
+            yield
     except EngineError as error:
         if error.code in TOO_LARGE:
             raise QueryTooLarge(
@@ -141,4 +174,3 @@ def _query(statement: Statement, *, column_oriented: bool = False) -> tuple[Quer
         if error.code in AWAY:
             raise StoreUnavailable(str(error)[:300]) from error
         raise
-    return result, round((time.monotonic() - began) * 1000, 3)

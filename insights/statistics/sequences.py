@@ -8,11 +8,16 @@ differences so that large effects are found early and small ones still in the en
 
 import math
 
-from scipy.optimize import brentq
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 REFERENCE_DIFFERENCES = (0.05, 0.2, 1.0)
 TUNING = 0.9276  # √7.9/3.03: tunes the mixture's width to each reference difference
 _FAR = 200.0
+_DEEPEST = 12.0  # e-folds below its difference that an error is looked for
+_HALVINGS = 34
 
 
 def small_sample(z: float, degrees: float) -> float:
@@ -103,23 +108,45 @@ def half_width(error: float, scale: float, degrees: float, alpha: float) -> floa
     return error * z if z <= _FAR else math.inf
 
 
-def largest_deciding_variance(d: float, log_goal: float, per_scale: float = 1.0) -> float:
-    """The largest variance at which a difference `d` reaches ln(E) ≥ `log_goal`; 0 if none does.
+def deciding_variances(
+    d: Array, log_goal: Array, per_scale: Array, degrees: Array | float = math.inf
+) -> Array:
+    """The largest variance at which each difference `d` reaches ln(E) ≥ `log_goal`; 0 if none does.
 
-    `per_scale` turns the standard error of d into one of a log ratio (1 for log ratios).
+    `per_scale` turns the standard error of d into one of a log ratio (1 for log ratios). All are
+    searched at once, by halving the range of ln of the error below |d|, a 160,000th of it at most.
     """
-    if d == 0:
-        return 0.0
-    high = 1.0  # ln of the standard error, searched downwards from the size of d itself
-    low = math.log(abs(d)) - 12
+    size = np.abs(d)
+    known = size > 0
+    high = np.log(np.where(known, size, 1.0))
+    low = high - _DEEPEST
 
-    def excess(log_error: float) -> float:
-        error = math.exp(log_error)
-        return log_e_value(min(abs(d) / error, _FAR), error * per_scale) - log_goal
+    def reaches(log_error: Array) -> NDArray[np.bool_]:
+        error = np.exp(log_error)
+        z = _small_samples(np.minimum(size / error, _FAR), degrees)
+        return _log_e_values(z, error * per_scale) >= log_goal
 
-    high = math.log(abs(d))
-    if excess(high) >= 0:
-        return math.exp(2 * high)
-    if excess(low) < 0:
-        return 0.0
-    return math.exp(2 * float(brentq(excess, low, high, xtol=1e-6)))
+    at_once, at_all = reaches(high), reaches(low)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        enough = reaches(middle)
+        low, high = np.where(enough, middle, low), np.where(enough, high, middle)
+    found = np.exp(2 * np.where(at_once, np.log(np.where(known, size, 1.0)), low))
+    return np.where(known & (at_once | at_all), found, 0.0)
+
+
+def _small_samples(z: Array, degrees: Array | float) -> Array:
+    """`small_sample` of many."""
+    few = np.clip(degrees, 1e-12, 1e6)
+    factor = (8 * few + 1) / (8 * few + 3)
+    found = factor * np.sqrt(few * np.log1p(z * z / few))
+    return np.where(np.asarray(degrees) > 1e6, z, np.where(np.asarray(degrees) <= 0, 0.0, found))
+
+
+def _log_e_values(z: Array, scale: Array) -> Array:
+    """`log_e_value` of many."""
+    x = (TUNING * np.array(REFERENCE_DIFFERENCES)[:, None] / scale) ** 2
+    terms = x / (2 * (x + 1)) * (z * z) - 0.5 * np.log1p(x)
+    most = terms.max(axis=0)
+    found: Array = most + np.log(np.exp(terms - most).mean(axis=0))
+    return found

@@ -45,59 +45,95 @@ class Estimate:
 
 def effective_units(weight: Array) -> float:
     """(ΣN)²/ΣN² over buckets: how many equal units these would be."""
-    squares = float((weight**2).sum())
-    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
+    return float(_effective(weight.reshape(-1)))
 
 
-def _overlap(baseline: Arm, candidate: Arm) -> tuple[Array, Array, Array]:
-    """Per-stratum factors for the baseline's and the candidate's totals, and events per stratum."""
-    n0, n1 = baseline.weight.sum(axis=1), candidate.weight.sum(axis=1)
-    total = n0 + n1
+def _effective(weight: Array) -> Array:
+    """`effective_units` over the last axis."""
+    squares = (weight**2).sum(axis=-1)
+    found: Array = weight.sum(axis=-1) ** 2 / np.where(squares > 0, squares, 1.0)
+    return found
+
+
+def _overlap(weight: Array) -> tuple[Array, Array, Array]:
+    """Factors for both cohorts' totals, events, and events of both; the last axis is strata."""
+    events = weight.sum(axis=-1)
+    total = events.sum(axis=0)
     safe = np.where(total > 0, total, 1.0)
-    return n1 / safe, n0 / safe, total
+    return events[::-1] / safe, events, safe
 
 
-def _spread(residuals: Array) -> float:
-    """K/(K−1)·Σe² over the buckets that hold anything, centred residuals."""
-    buckets = max(int(np.count_nonzero(residuals)), 2)
-    return buckets / (buckets - 1) * float((residuals**2).sum())
+def _spread(residuals: Array) -> Array:
+    """K/(K−1)·Σe² over the buckets that hold anything (the last axis), centred residuals."""
+    buckets = np.maximum(np.count_nonzero(residuals, axis=-1), 2)
+    found: Array = buckets / (buckets - 1) * (residuals**2).sum(axis=-1)
+    return found
 
 
-def _degrees(v0: float, v1: float, units: tuple[float, float]) -> float:
-    parts = v0**2 / max(units[0] - 1, 1e-9) + v1**2 / max(units[1] - 1, 1e-9)
-    return (v0 + v1) ** 2 / parts if parts > 0 else 0.0
+def _degrees(variance: Array, units: Array) -> Array:
+    """Satterthwaite's, of two cohorts' variances."""
+    parts = (variance**2 / np.maximum(units - 1, 1e-9)).sum(axis=0)
+    found: Array = np.where(
+        parts > 0, variance.sum(axis=0) ** 2 / np.where(parts > 0, parts, 1.0), 0.0
+    )
+    return found
+
+
+def _estimates(known: NDArray[np.bool_], columns: dict[str, Array]) -> list[Estimate | None]:
+    """One estimate a scope from arrays over scopes; units of both cohorts last."""
+    rows = zip(known.tolist(), *(column.T.tolist() for column in columns.values()), strict=True)
+    return [
+        Estimate(**{**dict(zip(columns, row, strict=True)), "units": tuple(row[-1])})
+        if there
+        else None
+        for there, *row in rows
+    ]
 
 
 def compare_means(baseline: Arm, candidate: Arm) -> Estimate | None:
-    """The ratio of two weighted means. None where a cohort holds nothing or only zeros.
+    """The ratio of two weighted means. None where a cohort holds nothing or only zeros."""
+    return means(*_stacked(baseline, candidate))[0]
+
+
+def _stacked(baseline: Arm, candidate: Arm) -> tuple[Array, Array]:
+    """Weights and values of one scope as those of many."""
+    return (
+        np.stack([baseline.weight, candidate.weight])[:, None],
+        np.stack([baseline.value, candidate.value])[:, None],
+    )
+
+
+def means(weight: Array, value: Array) -> list[Estimate | None]:
+    """`compare_means` of many scopes in one pass; shape (cohort, scope, stratum, bucket).
 
     Residuals are taken from the stratum's pooled mean (each stratum's own means are too small in
     thin strata); with one stratum that is each cohort's own mean.
     """
-    f0, f1, total = _overlap(baseline, candidate)
-    a0, a1 = (f0 * baseline.value.sum(axis=1)).sum(), (f1 * candidate.value.sum(axis=1)).sum()
-    common = (f0 * baseline.weight.sum(axis=1)).sum()
-    if common <= 0 or a0 <= 0 or a1 <= 0:
-        return None
-    ratio = a1 / a0
-    mean = (candidate.value.sum(axis=1) / ratio + baseline.value.sum(axis=1)) / np.where(
-        total > 0, total, 1.0
-    )
-    e0 = (f0[:, None] * (baseline.value - mean[:, None] * baseline.weight)).sum(axis=0) / a0
-    e1 = (f1[:, None] * (candidate.value - ratio * mean[:, None] * candidate.weight)).sum(
-        axis=0
-    ) / a1
-    v0, v1 = _spread(e0), _spread(e1)
-    units = _units(f0, baseline, f1, candidate)
-    return Estimate(
-        baseline=float(a0 / common),
-        candidate=float(a1 / common),
-        d=float(np.log(ratio)),
-        variance=v0 + v1,
-        null_variance=v0 + v1,
-        pooled=float((a0 + a1) / (2 * common)),
-        units=units,
-        degrees=_degrees(v0, v1, units),
+    factor, events, total = _overlap(weight)
+    sums = value.sum(axis=-1)
+    a = (factor * sums).sum(axis=-1)
+    common = (factor[0] * events[0]).sum(axis=-1)
+    known = (common > 0) & (a > 0).all(axis=0)
+    a, common = np.where(known, a, 1.0), np.where(known, common, 1.0)
+    ratio = a[1] / a[0]
+    mean = (sums[1] / ratio[:, None] + sums[0]) / total
+    own = np.stack([mean, ratio[:, None] * mean])
+    residuals = factor[..., None] * (value - own[..., None] * weight)
+    variance = _spread(residuals.sum(axis=-2) / a[..., None])
+    units = _units(factor, weight)
+    both = variance.sum(axis=0)
+    return _estimates(
+        known,
+        {
+            "baseline": a[0] / common,
+            "candidate": a[1] / common,
+            "d": np.log(ratio),
+            "variance": both,
+            "null_variance": both,
+            "pooled": a.sum(axis=0) / (2 * common),
+            "degrees": _degrees(variance, units),
+            "units": units,
+        },
     )
 
 
@@ -109,6 +145,7 @@ def compare_counts(baseline: Array, candidate: Array, seconds: tuple[float, floa
         for n in (baseline, candidate)
     )
     units = (effective_units(baseline), effective_units(candidate))
+    degrees = _degrees(np.array([v0, v1]), np.array(units))
     return Estimate(
         baseline=float(r0),
         candidate=float(r1),
@@ -117,85 +154,77 @@ def compare_counts(baseline: Array, candidate: Array, seconds: tuple[float, floa
         null_variance=v0 + v1,
         pooled=float((r0 + r1) / 2),
         units=units,
-        degrees=_degrees(v0, v1, units),
+        degrees=float(degrees),
     )
 
 
-def over_overlap(baseline: Arm, candidate: Arm) -> tuple[Arm, Arm]:
-    """Both cohorts' strata weighted by their overlap and added up, one stratum each."""
-    f0, f1, _ = _overlap(baseline, candidate)
-    found = (
-        Arm((f[:, None] * arm.weight).sum(axis=0), (f[:, None] * arm.value).sum(axis=0))
-        for f, arm in ((f0, baseline), (f1, candidate))
-    )
-    first, second = found
-    return first, second
-
-
-def share_variance(arm: Arm) -> tuple[float, float] | None:
-    """A share of one cohort's events and its variance over units; one stratum.
+def share_variances(weight: Array, value: Array) -> list[list[tuple[float, float] | None]]:
+    """By scope and cohort, a share of events and its variance over units, strata by overlap.
 
     None where too few units' worth of events lie on either side to tell.
     """
-    total = float(arm.weight.sum())
-    if total <= 0:
-        return None
-    own = float(arm.value.sum()) / total
-    if min(own, 1 - own) * effective_units(arm.weight) < 1:
-        return None
-    return own, _spread((arm.value - own * arm.weight) / total)
+    factor = _overlap(weight)[0][..., None]
+    weight, value = (factor * weight).sum(axis=-2), (factor * value).sum(axis=-2)
+    total = weight.sum(axis=-1)
+    safe = np.where(total > 0, total, 1.0)
+    own = value.sum(axis=-1) / safe
+    enough = (total > 0) & (np.minimum(own, 1 - own) * _effective(weight) >= 1)
+    variance = _spread((value - own[..., None] * weight) / safe[..., None])
+    return [
+        [(p, v) if known else None for p, v, known in zip(*cohorts, strict=True)]
+        for cohorts in zip(own.T.tolist(), variance.T.tolist(), enough.T.tolist(), strict=True)
+    ]
 
 
 def compare_rates(
     baseline: Arm, candidate: Arm, mean_weights: tuple[float, float] | None = None
 ) -> Estimate | None:
-    """The difference of two shares (values are Σw over the events that count).
+    """The difference of two shares (values are Σw over the events that count)."""
+    least = np.array(mean_weights)[:, None] if mean_weights else None
+    return rates(*_stacked(baseline, candidate), least)[0]
+
+
+def rates(weight: Array, value: Array, mean_weights: Array | None = None) -> list[Estimate | None]:
+    """`compare_rates` of many scopes in one pass; shape (cohort, scope, stratum, bucket).
 
     ln(ratio) fails where a share is 0, so shares are compared plainly; tests use the variance
     under no difference, intervals the variance at the estimated difference. Variances are at least
-    those of independent events that each stand for `mean_weights` events: spread between units
-    reads too low while none of the few heavy events has been seen.
+    those of independent events that each stand for `mean_weights` events (by cohort and scope):
+    spread between units reads too low while none of the few heavy events has been seen.
     """
-    f0, f1, total = _overlap(baseline, candidate)
-    common = (f0 * baseline.weight.sum(axis=1)).sum()
-    if common <= 0:
-        return None
-    s0, s1 = baseline.value.sum(axis=1), candidate.value.sum(axis=1)
-    n0_weight = baseline.weight.sum(axis=1)
-    r0, r1 = float((f0 * s0).sum() / common), float((f1 * s1).sum() / common)
-    d = r1 - r0
-    mean = (s0 + s1) / np.where(total > 0, total, 1.0)
-    spreads = []
-    for shift0, shift1 in ((np.zeros_like(f0), np.zeros_like(f1)), (-d * f0, d * f1)):
-        e0 = f0[:, None] * (baseline.value - (mean + shift0)[:, None] * baseline.weight)
-        e1 = f1[:, None] * (candidate.value - (mean + shift1)[:, None] * candidate.weight)
-        spreads.append((_spread(e0.sum(axis=0) / common), _spread(e1.sum(axis=0) / common)))
-    (n0, n1), (v0, v1) = spreads
-    if mean_weights:
-        for_each = [
-            weight * f**2 / common**2 for weight, f in zip(mean_weights, (f0, f1), strict=True)
-        ]
-        v0, v1 = max(v0, float((for_each[0] * s0).sum())), max(v1, float((for_each[1] * s1).sum()))
-        expected = [mean * arm.weight.sum(axis=1) for arm in (baseline, candidate)]
-        n0, n1 = (
-            max(own, float((each * s).sum()))
-            for own, each, s in zip((n0, n1), for_each, expected, strict=True)
-        )
-    units = _units(f0, baseline, f1, candidate)
-    return Estimate(
-        baseline=r0,
-        candidate=r1,
-        d=d,
-        variance=v0 + v1,
-        null_variance=n0 + n1,
-        pooled=float((f0 * n0_weight * mean).sum() / common),
-        units=units,
-        degrees=_degrees(n0, n1, units),
+    factor, events, total = _overlap(weight)
+    common = (factor[0] * events[0]).sum(axis=-1)
+    known = common > 0
+    common = np.where(known, common, 1.0)
+    sums = value.sum(axis=-1)
+    rate = (factor * sums).sum(axis=-1) / common
+    d = rate[1] - rate[0]
+    mean = sums.sum(axis=0) / total
+    own = np.stack([mean - d[:, None] * factor[0], mean + d[:, None] * factor[1]])
+    weights = factor[..., None]
+    null, variance = (
+        _spread((weights * (value - of[..., None] * weight)).sum(axis=-2) / common[:, None])
+        for of in (np.stack([mean, mean]), own)
+    )
+    if mean_weights is not None:
+        each = mean_weights[..., None] * factor**2 / common[:, None] ** 2
+        variance = np.maximum(variance, (each * sums).sum(axis=-1))
+        null = np.maximum(null, (each * mean * events).sum(axis=-1))
+    units = _units(factor, weight)
+    return _estimates(
+        known,
+        {
+            "baseline": rate[0],
+            "candidate": rate[1],
+            "d": d,
+            "variance": variance.sum(axis=0),
+            "null_variance": null.sum(axis=0),
+            "pooled": (factor[0] * events[0] * mean).sum(axis=-1) / common,
+            "degrees": _degrees(null, units),
+            "units": units,
+        },
     )
 
 
-def _units(f0: Array, baseline: Arm, f1: Array, candidate: Arm) -> tuple[float, float]:
-    return (
-        effective_units((f0[:, None] * baseline.weight).sum(axis=0)),
-        effective_units((f1[:, None] * candidate.weight).sum(axis=0)),
-    )
+def _units(factor: Array, weight: Array) -> Array:
+    return _effective((factor[..., None] * weight).sum(axis=-2))

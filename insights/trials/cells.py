@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from events.store.read import Columns, Statement, columns
-from insights import scan
+from insights import counted, scan
 from insights.cohorts import Comparison, Moment
 from insights.comparison import cut_of
 from insights.totals import BUCKETS, SUMS, Array, Cut, Whole
@@ -64,7 +64,7 @@ def cells(environment_id: int, since: datetime, until: datetime) -> Cells | None
         )
 
     every = source("")
-    sums = _fetched(scan.sums(every, cut)).columns
+    sums = _fetched(counted.sums(every, cut)).columns
     if not sums:
         return None
     units = _fetched(_units(every)).columns

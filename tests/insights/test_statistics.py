@@ -128,3 +128,32 @@ def test_drift_is_learned_from_quiet_times() -> None:
     assert calm < 0.1 < wild
     assert before_after.stands_out(0.6, 0.001, calm, 30)
     assert not before_after.stands_out(0.6, 0.001, wild, 30)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 25.0])
+@pytest.mark.parametrize("size", [0.002, 0.05, 0.7])
+def test_the_largest_deciding_variance_is_where_the_evidence_is_just_enough(
+    size: float, scale: float
+) -> None:
+    goals = np.array([3.0, 6.9, 9.2])
+    found = np.sqrt(sequences.deciding_variances(np.full(3, -size), goals, np.full(3, scale)))
+    for error, goal in zip(found.tolist(), goals.tolist(), strict=True):
+        assert sequences.log_e_value(size / error, error * scale) == pytest.approx(goal, abs=1e-6)
+        assert sequences.log_e_value(size / error / 1.01, error * 1.01 * scale) < goal
+
+
+@pytest.mark.parametrize("degrees", [12.0, 60.0, math.inf])
+def test_an_interval_fits_where_what_it_leaves_out_is_just_excluded(degrees: float) -> None:
+    room = np.array([0.001, 0.03, 0.4])
+    found = sequences.deciding_variances(
+        room, np.full(3, -math.log(0.1)), np.ones(3), np.full(3, degrees)
+    )
+    for error, own in zip(np.sqrt(found).tolist(), room.tolist(), strict=True):
+        assert sequences.half_width(error, error, degrees, 0.1) == pytest.approx(own, rel=1e-6)
+
+
+def test_no_variance_decides_what_is_no_difference_or_beyond_reach() -> None:
+    none = sequences.deciding_variances(
+        np.array([0.0, 0.1]), np.array([5.0, 1e9]), np.ones(2), np.array([math.inf, 3.0])
+    )
+    assert none.tolist() == [0.0, 0.0]

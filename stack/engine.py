@@ -185,7 +185,7 @@ class Visit(BaseHTTPRequestHandler):
         if request.group and request.data is not None and _named(request):
             return self.server.gathering.insert(
                 request.sql, request.shape, request.data, request.settings,
-                request.group, request.column,
+                request.group, request.marked,
             )  # fmt: skip
         settings = {**request.settings, "log_comment": mark}
         with lanes.lend(quick=request.quick) as lane:

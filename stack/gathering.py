@@ -5,30 +5,49 @@ to be merged). While one insert runs, what arrives for the same table waits and 
 the next: no timer, and no delay where nothing else is going on. ClickHouse servers do this with
 async_insert; the embedded engine does not.
 
-A token counts once, in a group too: tokens are remembered here, and after a restart looked for in
-the column that the rows carry them in. A group falls into one part, which is written whole or not
-at all: its rows are of one partition, which `door_group` names.
+A token counts once, in a group too: tokens are remembered here, and those of before a restart are
+read once from the column that the rows carry them in. A group falls into one part, which is written
+whole or not at all: its rows are of one partition, which `door_group` names.
 """
 
 import hashlib
 import re
 import threading
 import time
+from array import array
+from bisect import bisect_left
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stack.lanes import Answer, EngineError, Lane, Lanes
 
 MOST_BYTES = 4 * 1024**2
 REMEMBERED = 200_000
-# After a start the table is asked about tokens for this long: no client tries again later.
-ASKED_S = 3600.0
+# For so long after a start, what came in as long before it is known: no client tries again later.
+KNOWN_S = 3600
 BETWEEN = {"Native": b""}  # what stands between two inserts' rows; else they are lines
 _TABLE = re.compile(r"INSERT\s+INTO\s+(?:TABLE\s+)?([^\s(]+)", re.IGNORECASE)
 _COLUMN = re.compile(r"[a-z_]{1,60}")
-Key = tuple[str, str, str, str, tuple[tuple[str, str], ...]]
+
+
+class Marked(NamedTuple):
+    """The columns in which rows carry `mark_of(token)`, and when they came in."""
+
+    column: str
+    time: str
+
+
+class Key(NamedTuple):
+    """What inserts have in common that go together."""
+
+    sql: str
+    shape: str
+    group: str
+    marked: Marked | None
+    settings: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -56,7 +75,10 @@ class Gathering:
         self._led: set[Key] = set()
         self._flying: dict[tuple[str, str], Entry] = {}
         self._done: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._failed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._began = time.monotonic()
+        self._before: dict[tuple[str, Marked], array[int]] = {}
+        self._reading = threading.Lock()
 
     def insert(
         self,
@@ -65,17 +87,17 @@ class Gathering:
         data: bytes,
         settings: Mapping[str, str],
         group: str,
-        column: str,
+        marked: Marked | None,
     ) -> Answer:
         """Inserts with others of the same statement and group; returns when the rows are stored.
 
-        `column` holds `mark_of(token)` in each row, or is "" where a repetition does no harm.
+        `marked` is None where a repetition does no harm.
         """
         token = settings["insert_deduplication_token"]
         rest = tuple(
             sorted((k, v) for k, v in settings.items() if k != "insert_deduplication_token")
         )
-        key = (sql, shape, group, column, rest)
+        key = Key(sql, shape, group, marked, rest)
         name = (sql, token)
         with self._lock:
             if name in self._done:
@@ -108,13 +130,15 @@ class Gathering:
         finally:
             with self._lock:
                 for entry in group:
-                    self._flying.pop((key[0], entry.token), None)
+                    name = (key.sql, entry.token)
+                    self._flying.pop(name, None)
                     if not entry.done.done():
                         entry.done.set_exception(EngineError("Code: 394. The insert was cut off"))
-                    elif entry.done.exception() is None:
-                        self._done[key[0], entry.token] = None
-                while len(self._done) > REMEMBERED:
-                    self._done.popitem(last=False)
+                    ended = self._done if entry.done.exception() is None else self._failed
+                    ended[name] = None
+                for names in (self._done, self._failed):
+                    while len(names) > REMEMBERED:
+                        names.popitem(last=False)
                 if self._waiting[key]:
                     self._waiting[key][0].turn.set()
                 else:
@@ -124,13 +148,12 @@ class Gathering:
                 entry.turn.set()
 
     def _write(self, key: Key, group: list[Entry], *, again: bool = False) -> None:
-        sql, shape, _, column, rest = key
-        settings = dict(rest)
+        sql, shape, settings = key.sql, key.shape, dict(key.settings)
         try:
             with self._lanes.lend(quick=True) as lane:
                 stored = set()
-                if column and (again or time.monotonic() - self._began < ASKED_S):
-                    stored = self._stored(lane, sql, column, group, settings)
+                if key.marked:
+                    stored = self._known(lane, sql, key.marked, group, settings, again=again)
                 new = [entry for entry in group if entry.token not in stored]
                 if new:
                     token = new[0].token if len(new) == 1 else _joined(new)
@@ -150,17 +173,59 @@ class Gathering:
                 if not entry.done.done():
                     entry.done.set_exception(error)
 
-    def _stored(
-        self, lane: Lane, sql: str, column: str, group: list[Entry], settings: Mapping[str, str]
+    def _known(
+        self,
+        lane: Lane,
+        sql: str,
+        marked: Marked,
+        group: list[Entry],
+        settings: Mapping[str, str],
+        *,
+        again: bool,
     ) -> set[str]:
+        """The tokens whose rows are there already.
+
+        The table is asked about one that failed here, as its rows may be there all the same.
+        """
         table = _TABLE.match(sql)
-        if table is None or not _COLUMN.fullmatch(column):
+        if table is None or not all(map(_COLUMN.fullmatch, marked)):
             raise EngineError("Code: 36. DB::Exception: door_column needs INSERT INTO a table")
         marks = {mark_of(entry.token): entry.token for entry in group}
-        wanted = ", ".join(map(str, marks))
-        asked = f"SELECT DISTINCT {column} FROM {table[1]} WHERE {column} IN ({wanted})"  # noqa: S608  # numbers and names that were checked
-        found = lane.read(asked, "TabSeparated", {}, settings)
-        return {marks[int(line)] for line in found.body.split() if int(line) in marks}
+        if again or any((sql, entry.token) in self._failed for entry in group):
+            wanted = f"{marked.column} IN ({', '.join(map(str, marks))})"
+            there = _marks(lane, table[1], marked.column, wanted, settings)
+        else:
+            there = self._of_before(lane, table[1], marked, settings)
+        return {token for mark, token in marks.items() if _holds(there, mark)}
+
+    def _of_before(
+        self, lane: Lane, table: str, marked: Marked, settings: Mapping[str, str]
+    ) -> "array[int]":
+        """The marks of what came in not long before the start; none once that is long ago."""
+        with self._reading:
+            if time.monotonic() - self._began > KNOWN_S:
+                self._before.clear()
+                return array("Q")
+            if (found := self._before.get((table, marked))) is None:
+                recent = f"{marked.time} >= now() - {KNOWN_S}"
+                found = _marks(lane, table, marked.column, recent, settings)
+                self._before[table, marked] = found
+            return found
+
+
+def _marks(
+    lane: Lane, table: str, column: str, where: str, settings: Mapping[str, str]
+) -> "array[int]":
+    """In order, of eight bytes each: a busy hour has a million."""
+    asked = f"SELECT DISTINCT {column} AS mark FROM {table} WHERE {where} ORDER BY mark"  # noqa: S608  # numbers and names that were checked
+    found = array("Q")
+    found.frombytes(lane.read(asked, "RowBinary", {}, settings).body)
+    return found
+
+
+def _holds(marks: "array[int]", mark: int) -> bool:
+    place = bisect_left(marks, mark)
+    return place < len(marks) and marks[place] == mark
 
 
 def _joined(entries: list[Entry]) -> str:

@@ -10,6 +10,7 @@ from email.policy import HTTP
 import lz4.frame  # type: ignore[import-untyped]
 import zstandard
 
+from stack.gathering import Marked
 from stack.lanes import DEFAULTS
 
 # Of the connection rather than of the statement: not settings of the engine.
@@ -30,6 +31,7 @@ OF_THE_CONNECTION = frozenset(
         *(
             "door_group",
             "door_column",
+            "door_time",
             "log_comment",
             "cancel_http_readonly_queries_on_client_close",
             "add_http_cors_header",
@@ -65,7 +67,7 @@ class Request:
     data: bytes | None
     quick: bool
     group: str = ""  # inserts of one group may go together (stack.gathering)
-    column: str = ""
+    marked: Marked | None = None
 
 
 def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Request:
@@ -96,7 +98,9 @@ def understood(url: Mapping[str, str], body: bytes, content_type: str) -> Reques
             data,
             quick=True,
             group=values.get("door_group", ""),
-            column=values.get("door_column", ""),
+            marked=Marked(values["door_column"], values.get("door_time", ""))
+            if values.get("door_column")
+            else None,
         )
     try:
         sql = whole.decode()

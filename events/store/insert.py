@@ -105,7 +105,7 @@ def insert_block(
 
 def _shared(together: Together) -> dict[str, str]:
     if settings.EVENTS_GATHER == "door":
-        column = {"door_column": "batch"} if together.marked else {}
+        column = {"door_column": "batch", "door_time": "received"} if together.marked else {}
         return {"door_group": together.group, **column}
     if settings.EVENTS_GATHER == "server":
         # The server gathers, and knows each insert by its token (replicated tables).

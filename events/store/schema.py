@@ -207,6 +207,11 @@ UNIT_RECEIVED = Alter(
 )
 
 
+# Small parts are merged when there are twelve of them rather than five: a row is written again less
+# often, which takes a third less of the engine's CPU while events come in (benchmarks.merges).
+MERGED_LATER = Alter(EVENTS, "    MODIFY SETTING merge_selector_base = 12")
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     number: int
@@ -222,6 +227,7 @@ VERSIONS = (
     Version(5, "fields", FIELDS),
     Version(6, "batch", BATCH),
     Version(7, "unit_received", UNIT_RECEIVED),
+    Version(8, "merged_later", MERGED_LATER),
 )
 TABLES = tuple(version.does.name for version in VERSIONS if isinstance(version.does, Table))
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from stack import gathering
-from stack.gathering import Gathering, mark_of
+from stack.gathering import Gathering, Marked, mark_of
 from stack.lanes import EngineError, Lanes
 
 SQL = "INSERT INTO g (batch, n)"
 SHAPE = "JSONCompactEachRow"
+MARKED = Marked("batch", "received")
 
 
 class Counting(Lanes):
@@ -23,7 +24,8 @@ class Counting(Lanes):
         super().__init__(folder, 2 * 1024**3)
         self.inserts: list[bytes] = []
         self.rest_s = 0.05
-        self.fail = False
+        self.fail = self.fail_after = False
+        self.asked: list[str] = []
         for pool in self._pools.values():
             for lane in list(pool.queue):
                 self._wrap(lane)
@@ -36,9 +38,18 @@ class Counting(Lanes):
             if self.fail:
                 raise EngineError("Code: 243. no space")
             self.inserts.append(data)
-            return real(sql, shape, data, settings)
+            answer = real(sql, shape, data, settings)
+            if self.fail_after:
+                raise EngineError("Code: 999. the connection to Keeper was lost")
+            return answer
 
-        lane.insert = insert
+        asked = lane.read
+
+        def read(sql: str, *rest: Any) -> Any:
+            self.asked.append(sql)
+            return asked(sql, *rest)
+
+        lane.insert, lane.read = insert, read
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +58,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
     lanes = Counting(str(tmp_path_factory.mktemp("engine")))
     with lanes.lend(quick=True) as lane:
         lane._say(
-            "CREATE TABLE g (batch UInt64, n Int64) ENGINE MergeTree ORDER BY n "
-            "SETTINGS non_replicated_deduplication_window = 1000"
+            "CREATE TABLE g (batch UInt64, n Int64, received DateTime64(3) DEFAULT now64(3)) "
+            "ENGINE MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 1000"
         )
     yield lanes
     lanes.close(1)
@@ -59,7 +70,8 @@ def lanes(engine: Counting) -> Counting:
     with engine.lend(quick=True) as lane:
         lane._say("TRUNCATE TABLE g")
     engine.inserts.clear()
-    engine.rest_s, engine.fail = 0.05, False
+    engine.asked.clear()
+    engine.rest_s, engine.fail, engine.fail_after = 0.05, False, False
     return engine
 
 
@@ -73,7 +85,7 @@ def send(gathered: Gathering, number: int, data: bytes | None = None, run: str =
     token = f"{run}t{number}"
     body = data or b"[%d, %d]" % (mark_of(token), number)
     settings = {"insert_deduplication_token": token, "async_insert": "0"}
-    gathered.insert(SQL, SHAPE, body, settings, "day-1", "batch")
+    gathered.insert(SQL, SHAPE, body, settings, "day-1", MARKED)
 
 
 def at_once(gathered: Gathering, numbers: Any, run: str) -> list[BaseException]:
@@ -157,5 +169,34 @@ def test_a_group_is_bounded(lanes: Counting, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_table_named_is_the_only_thing_asked(lanes: Counting, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="door_column"):
         Gathering(lanes).insert(
-            SQL, SHAPE, b"[1, 1]", {"insert_deduplication_token": "x"}, "day-1", "batch) OR (1"
-        )
+            SQL, SHAPE, b"[1, 1]", {"insert_deduplication_token": "x"}, "day-1",
+            Marked("batch) OR (1", "received"),
+        )  # fmt: skip
+
+
+def test_the_table_is_read_once_for_what_was_there_before(lanes: Counting) -> None:
+    assert not at_once(Gathering(lanes), range(5), "h")
+    gathered = Gathering(lanes)
+    for number in range(8):
+        send(gathered, number, run="h")
+    assert rows(lanes) == list(range(8))
+    assert len([sql for sql in lanes.asked if "DISTINCT" in sql]) == 2  # by each of the two
+
+
+def test_what_came_in_long_before_the_start_is_not_read(lanes: Counting) -> None:
+    with lanes.lend(quick=True) as lane:
+        old = mark_of("it0")
+        lane._say(f"INSERT INTO g (batch, n, received) VALUES ({old}, 0, now64(3) - 4000)")
+    send(Gathering(lanes), 0, run="i")
+    assert rows(lanes) == [0, 0]
+
+
+def test_rows_that_were_stored_before_their_insert_failed_count_once(lanes: Counting) -> None:
+    gathered = Gathering(lanes)
+    send(gathered, 0, run="j")
+    lanes.fail_after = True
+    with pytest.raises(EngineError, match="Keeper"):
+        send(gathered, 1, run="j")
+    lanes.fail_after = False
+    assert not at_once(gathered, range(3), "j")
+    assert rows(lanes) == [0, 1, 2]

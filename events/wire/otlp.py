@@ -124,8 +124,8 @@ def add_span(span: Span, base: Source, into: Decoded) -> None:
     service = own.take(NAMES["service"]) or base.service
     user_id = own.take(NAMES["user_id"]) or base.user_id
     status_code = http_status(own)
-    evaluated = list(
-        exposures.plain(own, time_us=time_us, trace=span.trace, service=service, unit=user_id)
+    evaluated = exposures.plain(
+        own, time_us=time_us, trace=span.trace, service=service, unit=user_id
     )
     for event in span.events:
         if event.name in exposures.EVALUATIONS:

@@ -1,8 +1,9 @@
 """Attributes of OTLP's protobuf from their bytes: what sets the pace of intake.
 
-Names repeat from span to span, and most texts too. So an attribute is looked up whole; else by
-its head, which is all but its value. What is not written as every client writes it, and what is
-neither text nor number nor boolean, is read by protobuf's own message.
+Names repeat from span to span and batch to batch, and most texts and booleans too. So an attribute
+is looked up whole; else by its head, which is all but its value. What is not written as every
+client writes it, and what is neither text nor number nor boolean, is read by protobuf's own
+message.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ KEY, VALUE, SHORT = 0x0A, 0x12, 128
 TEXT, BOOLEAN, INTEGER, DOUBLE = 0x0A, 0x10, 0x18, 0x21
 HEAD = 5  # bytes of a head that are not the name
 LONGEST_INTEGER = 8  # bytes; a negative one takes ten
-MOST_KNOWN, LONGEST_KNOWN = 50_000, 512  # of one request
+MOST_KNOWN, LONGEST_KNOWN = 30_000, 256  # some 35 MB of a process, if all are so long
 _double = Struct("<d").unpack_from
 
 
@@ -33,21 +34,39 @@ class Head(NamedTuple):
 
 @dataclass(slots=True)
 class Known:
-    """What one request's attributes were read as so far."""
+    """What attributes were read as so far; these bytes always mean the same, whoever sends them.
 
-    texts: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    The name, the value, and for other than texts the map that it belongs to.
+    """
+
+    whole: dict[bytes, tuple[str, Any, str]] = field(default_factory=dict)
     heads: dict[bytes, Head] = field(default_factory=dict)
+
+
+_shared = Known()
+
+
+def known_so_far() -> Known:
+    """What this process knows; once that is full, nothing: most of it may be of no use."""
+    global _shared
+    if len(_shared.whole) >= MOST_KNOWN or len(_shared.heads) >= MOST_KNOWN:
+        _shared = Known()
+    return _shared
 
 
 def attributes(encoded: Iterable[bytes], known: Known, notes: Notes) -> Attributes:
     """KeyValue messages by type. Raises DecodeError where one is none."""
     found = Attributes()
     strings, integers, floats = found.strings, found.integers, found.floats
-    text_of, head_of = known.texts.get, known.heads.get
+    whole_of, head_of = known.whole.get, known.heads.get
     for raw in encoded:
-        text = text_of(raw)
-        if text is not None:
-            strings[text[0]] = text[1]
+        there = whole_of(raw)
+        if there is not None:
+            name, value, other = there
+            if other:
+                getattr(found, other)[name] = value
+            else:
+                strings[name] = value
             continue
         size = len(raw)
         at = raw[1] + HEAD if size > HEAD else 0
@@ -72,9 +91,11 @@ def attributes(encoded: Iterable[bytes], known: Known, notes: Notes) -> Attribut
             else:
                 _any(raw, found, known, notes)
         elif kind == TEXT and raw[at] + at + 1 == size:
-            strings[name] = _learnt(raw, name, _text(raw[at + 1 :]), known)
+            strings[name] = text = _text(raw[at + 1 :])
+            _learn(raw, name, text, "", known)
         elif kind == BOOLEAN and raw[at] < 2:
             found.booleans[name] = raw[at] == 1
+            _learn(raw, name, raw[at] == 1, "booleans", known)
         else:
             _any(raw, found, known, notes)
     return found
@@ -98,15 +119,15 @@ def _any(raw: bytes, found: Attributes, known: Known, notes: Notes) -> None:
     pair = parsed(KeyValue, raw)
     value = plain(pair.value)
     if type(value) is str:
-        found.strings[pair.key] = _learnt(raw, pair.key, value, known)
+        found.strings[pair.key] = value
+        _learn(raw, pair.key, value, "", known)
     else:
         put(found, pair.key, value, notes)
 
 
-def _learnt(raw: bytes, name: str, text: str, known: Known) -> str:
-    if len(known.texts) < MOST_KNOWN and len(raw) <= LONGEST_KNOWN:
-        known.texts[raw] = name, text
-    return text
+def _learn(raw: bytes, name: str, value: Any, other: str, known: Known) -> None:
+    if len(known.whole) < MOST_KNOWN and len(raw) <= LONGEST_KNOWN:
+        known.whole[raw] = name, value, other
 
 
 def _text(data: bytes) -> str:

@@ -44,6 +44,7 @@ def _message(name: str) -> Any:
 Resource = _message("resource.v1.Resource")
 ScopeSpans = _message("trace.v1.ScopeSpans")
 ScopeLogs = _message("logs.v1.ScopeLogs")
+Status = _message("trace.v1.Status")
 KeyValue = common_pb2.KeyValue  # whole, for an attribute that is told by nothing else
 
 

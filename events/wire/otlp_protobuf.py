@@ -5,18 +5,19 @@ from typing import Any
 
 from events.event import Decoded, Notes
 from events.wire import otlp
-from events.wire.otlp_attributes import Known, attributes, plain
-from events.wire.otlp_messages import Resource, ScopeLogs, ScopeSpans, parsed
+from events.wire.otlp_attributes import Known, attributes, known_so_far, plain
+from events.wire.otlp_messages import Resource, ScopeLogs, ScopeSpans, Status, parsed
 from events.wire.otlp_slices import TooWide, slices
 from events.wire.values import Attributes, put
 
 MOST_ATTRIBUTES = 2000  # unless told
 OTHER_FIELDS = 1000  # of a span: ids and times, events, links
+NO_STATUS = Status()
 
 
 def traces(body: bytes, most_attributes: int = MOST_ATTRIBUTES) -> Decoded:
     """An ExportTraceServiceRequest. Raises DecodeError."""
-    decoded, known = Decoded("otlp traces, protobuf"), Known()
+    decoded, known = Decoded("otlp traces, protobuf"), known_so_far()
     for base, scoped in _scoped(body, ScopeSpans, decoded, known, most_attributes):
         otlp.add_spans(_spans(scoped.spans, known, decoded.notes), base, decoded)
     return decoded
@@ -24,7 +25,7 @@ def traces(body: bytes, most_attributes: int = MOST_ATTRIBUTES) -> Decoded:
 
 def logs(body: bytes, most_attributes: int = MOST_ATTRIBUTES) -> Decoded:
     """An ExportLogsServiceRequest. Raises DecodeError."""
-    decoded, known = Decoded("otlp logs, protobuf"), Known()
+    decoded, known = Decoded("otlp logs, protobuf"), known_so_far()
     for base, scoped in _scoped(body, ScopeLogs, decoded, known, most_attributes):
         for record in scoped.log_records:
             otlp.add_record(_record(record, known, decoded.notes), base, decoded)
@@ -57,7 +58,8 @@ def _spans(spans: Iterable[Any], known: Known, notes: Notes) -> Iterator[otlp.Sp
         own = number(span_id) if len(span_id) == 8 else 0
         if otlp.refused_ids(trace, own, notes, name):
             continue
-        status = span.status
+        status = span.status if span.HasField("status") else NO_STATUS
+        events, links = span.events, span.links
         yield otlp.Span(
             trace,
             own,
@@ -75,12 +77,13 @@ def _spans(spans: Iterable[Any], known: Known, notes: Notes) -> Iterator[otlp.Sp
                 otlp.SpanEvent(
                     event.time_unix_nano, event.name, attributes(event.attributes, known, notes)
                 )
-                for event in span.events
-            ],
-            [
-                (int.from_bytes(link.trace_id[:16]), int.from_bytes(link.span_id[:8]))
-                for link in span.links
-            ],
+                for event in events
+            ]
+            if events
+            else [],
+            [(number(link.trace_id[:16]), number(link.span_id[:8])) for link in links]
+            if links
+            else [],
         )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from events.event import DecodeError, Notes
-from events.wire import otlp_json
+from events.wire import otlp_attributes, otlp_json, otlp_protobuf
 from events.wire.otlp_attributes import Known, attributes, plain
 from events.wire.values import Attributes, put
 from tests.events import otlp
@@ -83,6 +83,22 @@ def test_what_is_written_in_an_unusual_way_is_read_too(encoded: bytes, wanted: A
     known = Known()
     attributes(usual, known, Notes())
     assert attributes([encoded], known, Notes()) == wanted
+
+
+def test_what_a_process_knows_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp_attributes, "MOST_KNOWN", 20)
+    monkeypatch.setattr(otlp_attributes, "_shared", Known())
+    for start in range(0, 100, 10):
+        values = {f"name {n}": f"value {n}" for n in range(start, start + 10)}
+        body = otlp.as_protobuf(otlp.traces(otlp.span(values)))
+        for _ in range(2):
+            assert otlp_protobuf.traces(body).events[0].strings == values
+        known = otlp_attributes._shared
+        assert 0 < len(known.whole) <= 20
+        assert 0 < len(known.heads) <= 20
+    long = pair("n", {"string_value": "x" * 1000})
+    attributes([long], known, Notes())
+    assert long not in known.whole
 
 
 PLAIN = st.one_of(

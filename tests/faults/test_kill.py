@@ -123,5 +123,5 @@ def test_a_killed_web_worker_is_started_again(up: Up) -> None:
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     until(lambda: not before & {int(pid) for pid in children.read_text().split()}, 10)
-    until(lambda: _healthy(url), 20)
+    until(lambda: _healthy(url), 60)
     assert up.pids()["web"] == main

@@ -31,6 +31,7 @@ from flags.segments import Segment
 
 SCHEMA = "https://flagd.dev/schema/v0/flags.json"
 Logic = dict[str, Any]
+NEXT_VERSION, NEXT_VERSION_AT = "nextVersion", "nextVersionAt"
 
 
 def compiled(
@@ -93,7 +94,12 @@ class _Compiler:
         found: dict[str, Any] = {
             "state": "ENABLED" if serves else "DISABLED",
             "variants": _values(now),
-            "metadata": {**now.metadata, "flagSetId": flag_set_id, "version": str(now.version)},
+            "metadata": {
+                **now.metadata,
+                "flagSetId": flag_set_id,
+                "version": str(now.version),
+                **_coming(one),
+            },
         }
         defaults = {_default(definition) for definition in one.all()}
         if "" not in defaults:
@@ -162,6 +168,15 @@ class _Compiler:
         found = self._over_time(other) if other.then else self._closed(other.now)
         self._under.pop()
         return found
+
+
+def _coming(one: Course) -> dict[str, str | int]:
+    """The version that a plan begins, and its second: evaluators name the one that was compiled,
+    so whoever reads what they report can tell which it was. Not for browsers (flags.evaluate)."""
+    for begins, definition in one.then:
+        if definition.version != one.now.version:
+            return {NEXT_VERSION: str(definition.version), NEXT_VERSION_AT: begins}
+    return {}
 
 
 def _default(definition: Definition) -> str:

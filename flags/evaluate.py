@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from openfeature.contrib.tools.flagd.core import FlagdCore
 
-from flags.compile import compiled
+from flags.compile import NEXT_VERSION, NEXT_VERSION_AT, compiled
 from flags.courses import Course, course
 from flags.definition import Definition
 from flags.machine import Machine, machine
@@ -110,13 +110,17 @@ def _ready(core: FlagdCore, one: Course) -> Ready:
     assert flag is not None  # noqa: S101  # it was compiled from the same course
     of_set = core.get_flag_set_metadata()
     right = TYPES[_type(one.now)]
+    # What is planned is not for everyone who may evaluate, and the version is told by the clock.
+    about = {**of_set, **(flag.metadata or {})}
+    if one.then:
+        about = {name: about[name] for name in about.keys() - {NEXT_VERSION, NEXT_VERSION_AT}}
     return Ready(
         key=one.key,
         disabled=flag.state == "DISABLED",
         variants={name: v for name, v in flag.variants.items() if isinstance(v, right)},
         default=flag.default[0] or "",
         targeting=machine(flag.targeting) if flag.targeting else None,
-        metadata={**of_set, **(flag.metadata or {})},
+        metadata=about,
         course=one,
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from flags import governance
 from flags.models import Launch, Plan
+from flags.skew import TOLERATED_S, skew_s
 from insights.models import Watch
 from insights.reach import Use
 from projects.models import Environment
@@ -65,6 +66,15 @@ def checks(
         found.append(_wrong(f"In the freeze window {freeze.name}"))
     else:
         found.append(_fine("No freeze window"))
+    off_s = skew_s()
+    if abs(off_s) > TOLERATED_S:
+        which = "ahead of" if off_s > 0 else "behind"
+        found.append(
+            _wrong(
+                f"The database's clock is {words.duration(abs(off_s))} {which} this server's: "
+                "users get the change by their own servers' clocks, but times on record will differ"
+            )
+        )
     return found
 
 

@@ -1,5 +1,6 @@
 """Time in the rule, asked of flagd's own evaluator with its clock set."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -146,6 +147,22 @@ def test_a_course_flips_at_its_second_and_serves_the_version_in_force() -> None:
             version,
             reason,
         )
+
+
+def test_flagds_document_names_the_next_version_and_its_second_and_ofrep_does_not() -> None:
+    """Whoever may evaluate need not know what is planned; in-process evaluators, which go on
+    naming the version that was compiled, are told when it ends."""
+    now = read("a", ON | {"enabled": False}, 3)
+    then = replace(read("a", ON | {"default_variant": "on"}), version=4)
+    same = replace(now, version=3)
+    document = document_of([Course(now, ((START - 60, same), (START, then))), read("b", ON)], "s")
+    flags = json.loads(document.text)["flags"]
+    told = {"flagSetId": "s", "version": "3", "nextVersion": "4", "nextVersionAt": START}
+    assert flags["a"]["metadata"] == told
+    assert flags["b"]["metadata"].keys() == {"flagSetId", "version"}
+    with clock(START - 1):
+        found = evaluate(document, "a", context_of({}))
+    assert found.metadata == {"flagSetId": "s", "version": "3"}
 
 
 def test_each_part_of_a_course_keeps_its_own_rules_and_default() -> None:

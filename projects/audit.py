@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from projects.access import Access
 from projects.models import AuditEntry, Environment, Project
 
 
@@ -40,4 +41,26 @@ def record(
         reason=reason,
         version=version,
         effective_at=effective_at,
+    )
+
+
+def record_by(
+    access: Access,
+    environment: Environment,
+    action: str,
+    object_id: str,
+    *,
+    before: Any = None,
+    after: Any = None,
+) -> AuditEntry:
+    """The same, of a signed-in member; what was acted on has the kind that `action` begins with."""
+    return record(
+        project=access.project,
+        environment=environment,
+        actor=access.actor,
+        action=action,
+        object_type=action.partition(".")[0],
+        object_id=object_id,
+        before=before,
+        after=after,
     )

@@ -92,7 +92,8 @@ def _made(request: HttpRequest, access: Access, asked: dict[str, Any]) -> dict[s
     environment = asked.pop("environment")
     provider = PROVIDERS[asked.pop("provider")]
     hook, token = make(environment, provider.slug, created_by=access.actor, **asked)
-    _audit(access, "hook.made", hook, after={"provider": hook.provider, "service": hook.service})
+    told = {"provider": hook.provider, "service": hook.service}
+    audit.record_by(access, environment, "hook.made", hook.prefix, after=told)
     url = request.build_absolute_uri(f"/hooks/{provider.slug}/{token}")
     snippet = provider.snippet.format(url=url, secret=hook.secret)
     return {"made": hook, "provider": provider, "url": url, "snippet": snippet}
@@ -117,18 +118,7 @@ def revoke_hook(request: HttpRequest, project: str, hook_id: int) -> HttpRespons
     found = Hook.objects.filter(environment__project=access.project)
     hook = one_of(found.select_related("environment"), "hook", id=hook_id)
     if found.filter(id=hook.id, revoked_at=None).update(revoked_at=timezone.now()):
-        _audit(access, "hook.revoked", hook, before={"provider": hook.provider})
+        told = {"provider": hook.provider}
+        audit.record_by(access, hook.environment, "hook.revoked", hook.prefix, before=told)
     messages.success(request, f"The hook {hook.prefix}… is revoked: its address answers no more.")
     return redirect(f"/{project}/settings/hooks")
-
-
-def _audit(access: Access, action: str, hook: Hook, **more: Any) -> None:
-    audit.record(
-        project=access.project,
-        environment=hook.environment,
-        actor=access.actor,
-        action=action,
-        object_type="hook",
-        object_id=hook.prefix,
-        **more,
-    )

@@ -37,14 +37,15 @@ def make(access: Access, environment: Environment, now: datetime, **given: Any) 
         read_to=now - FIRST,
         **given,
     )
-    _audit(access, "source.made", source, after={"url": source.url, "project": source.project})
+    told = {"url": source.url, "project": source.project}
+    audit.record_by(access, environment, "source.made", _named(source), after=told)
     return source
 
 
 def give_token(access: Access, source: Source, token: str, now: datetime) -> None:
     """Another token, tried at once."""
     Source.objects.filter(id=source.id).update(sealed_token=seal(token), failures=0, next_at=now)
-    _audit(access, "source.token_given", source)
+    audit.record_by(access, source.environment, "source.token_given", _named(source))
 
 
 def ask_now(source: Source, now: datetime) -> None:
@@ -55,7 +56,8 @@ def stop(access: Access, source: Source, now: datetime) -> None:
     """It is asked no more, and its token is gone."""
     stopped = Source.objects.filter(id=source.id, stopped_at=None)
     if stopped.update(stopped_at=now, sealed_token=""):
-        _audit(access, "source.stopped", source, before={"url": source.url})
+        told = {"url": source.url}
+        audit.record_by(access, source.environment, "source.stopped", _named(source), before=told)
 
 
 def listed(access: Access) -> list[Shown]:
@@ -79,13 +81,5 @@ def _shown(source: Source) -> Shown:
     return Shown(source, name, missed.count(), list(missed[:SHOWN]), hooks.exists())
 
 
-def _audit(access: Access, action: str, source: Source, **more: Any) -> None:
-    audit.record(
-        project=access.project,
-        environment=source.environment,
-        actor=access.actor,
-        action=action,
-        object_type="source",
-        object_id=f"{source.provider} {source.id}",
-        **more,
-    )
+def _named(source: Source) -> str:
+    return f"{source.provider} {source.id}"

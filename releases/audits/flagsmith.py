@@ -7,10 +7,10 @@ id, so the two are brought together by flag and time.
 import re
 from typing import Any
 
-from releases.audits.frame import Asked, Auditor, Entry, Page, Question
-from releases.hooks.flag_changes import Told, listed
-from releases.hooks.frame import Ignored, Place, Unreadable
-from releases.hooks.reading import inner, text
+from releases.audits.frame import Asked, Auditor, Entry, Question, numbered
+from releases.hooks.flag_changes import Told
+from releases.hooks.frame import Ignored, Place
+from releases.hooks.reading import text
 
 MOST = 100
 SAID = tuple(
@@ -38,13 +38,6 @@ def question(asked: Asked) -> Question:
         {"page": int(asked.more or 1), "page_size": MOST},
         {"Authorization": f"{scheme}{asked.token}"},
     )
-
-
-def page(body: Any, asked: Asked) -> Page:
-    if not isinstance(inner(body, "results"), list):
-        raise Unreadable("the answer has no results")
-    entries = [one for one in listed(body["results"]) if isinstance(one, dict)]
-    return Page(entries, str(int(asked.more or 1) + 1) if body.get("next") and entries else "")
 
 
 def time(entry: Entry) -> Any:
@@ -80,7 +73,7 @@ AUDITOR = Auditor(
     "Flagsmith",
     "https://api.flagsmith.com",
     question,
-    page,
+    numbered,
     time,
     told,
     project="the project's number, as its address shows it",

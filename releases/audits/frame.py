@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from releases.hooks.flag_changes import Told
-from releases.hooks.frame import Place
+from releases.hooks.frame import Place, Unreadable
+from releases.hooks.reading import inner
 
 Entry = dict[str, Any]
 
@@ -40,6 +41,20 @@ class Page:
 
     entries: list[Entry]
     more: str
+
+
+def entries(body: Any, name: str) -> list[Entry]:
+    """What an answer lists under a name. Raises Unreadable where it lists nothing there."""
+    found = inner(body, name)
+    if not isinstance(found, list):
+        raise Unreadable(f"the answer has no {name}")
+    return [one for one in found if isinstance(one, dict)]
+
+
+def numbered(body: Any, asked: Asked) -> Page:
+    """A page of `results`, whose successor has the next number while there is a `next`."""
+    found = entries(body, "results")
+    return Page(found, str(int(asked.more or 1) + 1) if body.get("next") and found else "")
 
 
 @dataclass(frozen=True, slots=True)

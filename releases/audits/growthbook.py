@@ -7,10 +7,10 @@ own, so the two are brought together by flag and time.
 
 from typing import Any
 
-from releases.audits.frame import Asked, Auditor, Entry, Page, Question
-from releases.hooks.flag_changes import Told, listed
+from releases.audits.frame import Asked, Auditor, Entry, Page, Question, entries
+from releases.hooks.flag_changes import Told
 from releases.hooks.frame import Ignored, Place, Unreadable
-from releases.hooks.reading import inner, text
+from releases.hooks.reading import text
 
 MOST = 100
 
@@ -24,11 +24,9 @@ def question(asked: Asked) -> Question:
 
 
 def page(body: Any, asked: Asked) -> Page:
-    if not isinstance(inner(body, "revisions"), list):
-        raise Unreadable("the answer has no revisions")
-    entries = [one for one in listed(body["revisions"]) if isinstance(one, dict)]
+    found = entries(body, "revisions")
     after = int(asked.more or 0) + len(body["revisions"])
-    return Page(entries, str(after) if body.get("hasMore") is True and entries else "")
+    return Page(found, str(after) if body.get("hasMore") is True and found else "")
 
 
 def time(entry: Entry) -> Any:

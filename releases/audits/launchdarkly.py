@@ -6,11 +6,8 @@ before and after a time in milliseconds.
 
 from typing import Any
 
-from releases.audits.frame import Asked, Auditor, Entry, Page, Question
+from releases.audits.frame import Asked, Auditor, Entry, Page, Question, entries
 from releases.hooks import launchdarkly
-from releases.hooks.flag_changes import listed
-from releases.hooks.frame import Unreadable
-from releases.hooks.reading import inner
 
 MOST = 20
 
@@ -28,17 +25,15 @@ def question(asked: Asked) -> Question:
 
 
 def page(body: Any, asked: Asked) -> Page:
-    if not isinstance(inner(body, "items"), list):
-        raise Unreadable("the answer has no items")
-    entries = [one for one in listed(body["items"]) if isinstance(one, dict)]
-    dates = [one["date"] for one in entries if isinstance(one.get("date"), int)]
-    if len(entries) < MOST or not dates:
-        return Page(entries, "")
+    found = entries(body, "items")
+    dates = [one["date"] for one in found if isinstance(one.get("date"), int)]
+    if len(found) < MOST or not dates:
+        return Page(found, "")
     # One more millisecond than the oldest, as others of the same may be on the next page.
     before = min(dates) + 1
     if asked.more and before >= int(asked.more):
         before = int(asked.more) - 1
-    return Page(entries, str(before))
+    return Page(found, str(before))
 
 
 def time(entry: Entry) -> Any:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from releases.audits.frame import Asked, Auditor, Entry, Page, Question
+from releases.audits.frame import Asked, Auditor, Entry, Question, numbered
 from releases.hooks import posthog
-from releases.hooks.flag_changes import Told, listed
-from releases.hooks.frame import Place, Unreadable
-from releases.hooks.reading import inner
+from releases.hooks.flag_changes import Told
+from releases.hooks.frame import Place
 
 MOST = 100
 
@@ -17,13 +16,6 @@ def question(asked: Asked) -> Question:
         {"limit": MOST, "page": int(asked.more or 1)},
         {"Authorization": f"Bearer {asked.token}"},
     )
-
-
-def page(body: Any, asked: Asked) -> Page:
-    if not isinstance(inner(body, "results"), list):
-        raise Unreadable("the answer has no results")
-    entries = [one for one in listed(body["results"]) if isinstance(one, dict)]
-    return Page(entries, str(int(asked.more or 1) + 1) if body.get("next") and entries else "")
 
 
 def time(entry: Entry) -> Any:
@@ -40,7 +32,7 @@ AUDITOR = Auditor(
     "PostHog",
     "https://us.posthog.com",
     question,
-    page,
+    numbered,
     time,
     told,
     project="the project's number, as its address shows it",

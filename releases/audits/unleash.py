@@ -6,10 +6,8 @@ https://docs.getunleash.io/api/search-events: `from` is a day, offset and limit 
 from datetime import UTC
 from typing import Any
 
-from releases.audits.frame import Asked, Auditor, Entry, Page, Question
+from releases.audits.frame import Asked, Auditor, Entry, Page, Question, entries
 from releases.hooks import unleash
-from releases.hooks.flag_changes import listed
-from releases.hooks.frame import Unreadable
 from releases.hooks.reading import inner
 
 MOST = 100
@@ -27,13 +25,11 @@ def question(asked: Asked) -> Question:
 
 
 def page(body: Any, asked: Asked) -> Page:
-    if not isinstance(inner(body, "events"), list):
-        raise Unreadable("the answer has no events")
-    entries = [one for one in listed(body["events"]) if isinstance(one, dict)]
+    found = entries(body, "events")
     next_offset = int(asked.more or 0) + len(body["events"])
     total = inner(body, "total")
     ends = next_offset >= total if isinstance(total, int) else len(body["events"]) < MOST
-    return Page(entries, "" if ends or not body["events"] else str(next_offset))
+    return Page(found, "" if ends or not body["events"] else str(next_offset))
 
 
 def time(entry: Entry) -> Any:

@@ -58,6 +58,10 @@ class Day:
 def status_of(plans: list[Plan]) -> str:
     """One word for a launch: its most pressing part's."""
     found = {plan.status for plan in plans}
+    if any(
+        plan.status in ("done", "running") and plan.note.startswith("Rolled back") for plan in plans
+    ):
+        return "Rolled back"
     for status in ("running", "paused", "waiting", "planned", "overtaken", "expired", "done"):
         if status in found:
             return str(Plan.Status(status).label)
@@ -130,6 +134,11 @@ class Part:
     labels: tuple[str, str]
     chart: list[Chart]
 
+    @property
+    def happening(self) -> list[StepLine]:
+        """Steps that were, or are to come: not those that were dropped with their plan."""
+        return [one for one in self.steps if one.step.effective_at or not one.step.done]
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchPage:
@@ -146,6 +155,11 @@ class LaunchPage:
     can: frozenset[str]
     store_away: bool
     now: datetime
+
+    @property
+    def acts(self) -> bool:
+        """Whether there is anything to do but to turn it off, which has a place of its own."""
+        return self.waiting or bool(self.can - {"off"})
 
     @property
     def may_change(self) -> bool:

@@ -4,18 +4,32 @@
   const TOGETHER_MS = 80; // several notices in a row are one question
   const LATER_MS = 400; // what reads events waits, so that the line that flipped comes first
   let source;
-  let asking;
+  let asking = 0;
+  let again = false;
+  let later;
 
+  // The first notice asks at once, and what follows closely asks together once more.
   function ask() {
-    clearTimeout(asking);
+    if (asking) {
+      again = true;
+      return;
+    }
+    tell();
     asking = setTimeout(() => {
-      const all = [...document.querySelectorAll("[data-live]")];
-      const first = all.filter((one) => one.id === "_serving");
-      const told = (some) => some.forEach((one) => window.htmx?.trigger(one, "live"));
-      told(first);
-      setTimeout(() => told(all.filter((one) => !first.includes(one) && one.isConnected)),
-        first.length ? LATER_MS : 0);
+      asking = 0;
+      if (again) ask();
+      again = false;
     }, TOGETHER_MS);
+  }
+
+  function tell() {
+    const all = [...document.querySelectorAll("[data-live]")];
+    const first = all.filter((one) => one.id === "_serving");
+    const told = (some) => some.forEach((one) => window.htmx?.trigger(one, "live"));
+    told(first);
+    clearTimeout(later);
+    later = setTimeout(() => told(all.filter((one) => !first.includes(one) && one.isConnected)),
+      first.length ? LATER_MS : 0);
   }
 
   function listen() {

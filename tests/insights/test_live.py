@@ -155,3 +155,17 @@ def test_who_may_look(launch: Launch, outsider_page: Client, viewer_page: Client
     assert outsider_page.get(f"{BASE}/{launch.pk}/live").status_code == 404
     assert viewer_page.get(f"{BASE}/99999/live").status_code == 404
     assert viewer_page.post(f"{BASE}/{launch.pk}/live").status_code == 405
+
+
+def test_a_launch_that_was_rolled_back_says_so_and_shows_nothing_that_will_not_come(
+    launch: Launch, now: datetime, viewer_page: Client
+) -> None:
+    plan = launch.plans.get()
+    plan.steps.update(done=True, effective_at=plan.at, recorded_at=now)
+    Step.objects.create(plan=plan, number=2, at=now + MINUTE, act={"patch": {}}, done=True)
+    Plan.objects.update(status="done", note="Rolled back by eve: flickers")
+    page = viewer_page.get(f"{BASE}/{launch.pk}").content.decode()
+    assert '<p class="countdown">Rolled back</p>' in page
+    assert "Rolled back by eve: flickers" in page
+    assert page.count('class="item-title"') == 1, "the step that was dropped is not shown"
+    assert "Rolled back" in viewer_page.get(BASE).content.decode()

@@ -5,6 +5,14 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something marked on a picture, in words, and where it leads."""
+
+    text: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A picture, the sentence under it, and its twin as a table (texts, ready to show).
 
@@ -21,6 +29,7 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]
     unit: str = ""
     height: str = "medium"  # low, medium, tall: how much room the picture takes
+    marks: tuple[Mark, ...] = ()  # what is marked, for those who neither point nor see
 
     @property
     def data_id(self) -> str:

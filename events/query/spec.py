@@ -36,7 +36,10 @@ MAX_PATTERN = 1000
 MAX_EXPRESSION = 2000
 MAX_SPAN_S = 10 * 366 * 86_400
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-UNSUPPORTED = ("formulas",)
+UNSUPPORTED = {
+    "formulas": "Arithmetic over calculations is not answered: ask for the calculations it is made"
+    " of. Arithmetic within an event is a calculated field."
+}
 KNOWN = {
     "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings", "limit",
     "start_time", "end_time", "time_range", "granularity", "disable_series", "calculated_fields",
@@ -126,7 +129,7 @@ def parse(spec: Any, now: datetime) -> Query:
         raise QueryError("", "A query is a JSON object.")
     for name, value in spec.items():
         if name in UNSUPPORTED and value:
-            raise QueryError(name, f"{name} is not supported.")
+            raise QueryError(name, UNSUPPORTED[name])
         if name not in KNOWN and name not in UNSUPPORTED:
             raise QueryError(name[:100], "There is no such part of a query.")
     since, until = _times(spec, now)

@@ -12,12 +12,14 @@ from insights import axes
 from insights.changes import Told, told
 from releases.changes import timeline
 from web import words
+from web.charts import Mark
 
 KIND_COLOURS = {"deploy": "@deploy", "flag": "@flag", "marker": "@marker"}
 KIND_NAMES = {"deploy": "deploy", "flag": "flag change", "marker": "marker"}
 APART = 0.016  # of the picture's width, where two marks would touch
 APART_ON_BOARDS = 0.04  # whose pictures are half as wide
 MOST = 1000
+MOST_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,25 @@ def said(groups: Sequence[Group]) -> str:
         if count:
             parts.append(f"{words.plural(count, name)} ({shapes[kind]})")
     return f"Marked: {words.joined(parts)}." if parts else ""
+
+
+def listed(groups: Sequence[Group], *, zone: tzinfo, base: str) -> tuple[Mark, ...]:
+    """Every marked change as a link, newest first, MOST_LISTED at most."""
+    every = sorted(
+        (one for group in groups for one in group.told),
+        key=lambda one: one.change.time,
+        reverse=True,
+    )
+    return tuple(
+        Mark(" · ".join(_lines(one, zone)), f"{base}/changes/{one.change.id}")
+        for one in every[:MOST_LISTED]
+    )
+
+
+def _lines(one: Told, zone: tzinfo) -> list[str]:
+    local = one.change.time.astimezone(zone)
+    lines = [f"{local:%H:%M:%S}, {local.day} {local:%b}", one.change.title, one.change.actor]
+    return [line for line in (*lines, words.VERDICTS.get(one.verdict or "", "")) if line]
 
 
 def _link(group: Group, base: str) -> str:

@@ -91,6 +91,7 @@ def _over_time(
             )
             for step in found.steps
         ),
+        marks=annotations.listed(groups, zone=zone, base=base),
     )
 
 

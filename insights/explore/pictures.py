@@ -105,6 +105,7 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
             for start in starts
         ),
         height="medium",
+        marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )
 
 
@@ -266,6 +267,7 @@ def heatmap(
             for text, row in zip(texts, z, strict=True)
         ),
         height="medium",
+        marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )
 
 

@@ -45,6 +45,21 @@
     });
   }
 
+  let touched = false;
+  document.addEventListener("pointerdown", (event) => {
+    touched = event.pointerType === "touch";
+  }, true);
+
+  function tell(figure, point, link) { // a finger can't point: first who and what, then the way there
+    const place = figure.querySelector("[data-picked]");
+    if (!place) return location.assign(link);
+    const said = String(point.hovertext || point.text || "").replaceAll("<br>", " · ");
+    const { body } = new DOMParser().parseFromString(said, "text/html");
+    const way = Object.assign(document.createElement("a"), { href: link, textContent: "Open" });
+    place.replaceChildren(body.textContent, " ", way);
+    place.hidden = false;
+  }
+
   function draw(figure) {
     const source = document.getElementById(figure.dataset.chart);
     const plot = figure.querySelector("[data-plot]");
@@ -59,9 +74,10 @@
     if (!plot.dataset.drawn) {
       plot.dataset.drawn = "yes";
       plot.on("plotly_click", ({ points }) => {
-        const link = points.map((point) => [point.customdata].flat()[0])
-          .find((one) => typeof one === "string" && one.startsWith("/"));
-        if (link) location.assign(link);
+        const to = (point) => [point.customdata].flat()[0];
+        const point = points.find((one) => typeof to(one) === "string" && to(one).startsWith("/"));
+        if (point && touched) tell(figure, point, to(point));
+        else if (point) location.assign(to(point));
       });
       plot.on("plotly_hover", ({ points }) => {
         const link = points.some((point) => String([point.customdata].flat()[0]).startsWith("/"));

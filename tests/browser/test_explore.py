@@ -278,6 +278,50 @@ def test_a_flags_finding_leads_to_one_trace_by_keyboard(
     assert complaints == []
 
 
+PLACE_OF_MARK = """() => {
+    const plot = document.querySelector("[data-plot]");
+    const { xaxis, yaxis2, _size: size } = plot._fullLayout;
+    const trace = plot.data.find(({ name }) => name === "changes");
+    const area = plot.getBoundingClientRect();
+    return [area.left + size.l + xaxis.d2p(trace.x[0]), area.top + yaxis2._offset + yaxis2.d2p(0)];
+}"""
+
+
+def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(
+    live_server: Any, shop: Shop, browser: Any, open_page: Open
+) -> None:
+    change = shop.change(kind="marker")
+    context = browser.new_context(
+        base_url=live_server.url, has_touch=True, viewport={"width": 390, "height": 900}
+    )
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill("viewer@acme.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda address: "sign-in" not in address)
+    asked = f"{EXPLORE}?marks=marker"
+    page.goto(asked)
+    page.locator("#picture-0 .main-svg").first.wait_for(state="attached")
+    page.locator("#picture-0 [data-plot]").scroll_into_view_if_needed()
+    page.touchscreen.tap(*page.evaluate(PLACE_OF_MARK))
+    told = page.locator("#picture-0 [data-picked]")
+    expect(told).to_contain_text(change.title)
+    assert page.url.endswith(asked)
+    told.get_by_role("link", name="Open").tap()
+    page.wait_for_url(f"**/changes/{change.id}")
+    context.close()
+    page = signed_in(open_page, live_server)
+    page.goto(asked)
+    summary = page.get_by_text("Show what is marked")
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert change.title in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/changes/{change.id}")
+
+
 def test_without_script_the_page_answers_all_the_same(
     live_server: Any, slow: list[dict[str, Any]], browser: Any
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+START_S = 300  # on a machine that others use as well
 
 
 class Stack:
@@ -38,7 +39,7 @@ class Stack:
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
-        self._until(lambda: "ready http" in (self.data / "up.log").read_text(), 120)
+        self._until(lambda: "ready http" in (self.data / "up.log").read_text(), START_S)
         made = subprocess.run(
             [
                 *(sys.executable, "manage.py", "bootstrap", "--project", project),
@@ -56,6 +57,8 @@ class Stack:
         deadline = time.monotonic() + wait_s
         while not holds():
             if self.up.poll() is not None or time.monotonic() > deadline:
+                self.up.send_signal(signal.SIGTERM)  # nothing is left running
+                self.up.wait(60)
                 raise SystemExit("the stack did not start: " + (self.data / "up.log").read_text())
             time.sleep(0.2)
 

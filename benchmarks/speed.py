@@ -1,29 +1,36 @@
 """All deltas of N events × 20 flags × 30 routes, beside the same SQL run bare.
 
-    python -m benchmarks.speed --events 500000 1000000 2000000 [--flags 20]
+    python -m benchmarks.speed [--events 500000 1000000 2000000 4000000] [--rounds 2] [--flags 20]
 
 Starts the parts in a folder of its own and fills the store by its own SQL: a trace an event, twenty
-flags a trace, a hundred thousand users. Prints for each size the bare statements (run by the same
-client, their rows thrown away by the engine), the whole of it (statements, decoding, statistics,
-verdicts of every flag), their ratio by the clock and by processor time (engine and Python, which a
-busy machine does not distort), and the engine's resident memory at its highest. With `duckdb`
-installed, the first size is aggregated there too, from rows of the same make.
+flags a trace, a hundred thousand users. At each size the whole of it (statements, decoding,
+statistics, verdicts of every flag) and the bare statements (run by the same client, their rows
+thrown away by the engine) take turns; what is printed is the median over the rounds of each, and of
+their ratio by the clock and by processor time (engine and Python, which a busy machine does not
+distort), and the engine's resident memory at its highest while at it and before.
+
+Then the sums by flag, variant, route and bucket alone, over the same rows, in this store, in
+PostgreSQL (flags as jsonb) and in DuckDB (`benchmarks/requirements.txt`; `--beside` events,
+none with 0). All three must find the same sums.
 """
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import speed_beside
+from benchmarks.speed_data import HOURS, START, fill
+
 ROOT = Path(__file__).resolve().parent.parent
-START = datetime(2026, 11, 20, tzinfo=UTC)
-HOURS = 6
 
 
 def started(folder: Path) -> subprocess.Popen[bytes]:
@@ -37,137 +44,154 @@ def started(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def fill(client: Any, first: int, count: int, flags: int) -> None:
-    """Rows `first` to `first + count`, spread over the hours whatever their number."""
-    numbers = f"numbers({first}, {count})"
-    at = (
-        f"toDateTime64('2026-11-20 00:00:00', 6, 'UTC') + toIntervalMicrosecond("
-        f"cityHash64(number, 'at') % {HOURS * 3600 * 10**6})"
-    )
-    user = "cityHash64(number, 'user') % 100000"
-    client.command(
-        f"""INSERT INTO events (environment, time, received, service, name, kind, entry, trace,
-            span, duration_ms, error, status_code, method, route, build_id, user_id, sample_rate)
-        SELECT 1, {at}, now64(3), 'shop', 'request', 'server', true, toUInt128(number) + 1, number,
-            exp(4 + 0.8 * randNormal(0, 1) + 0.3 * ((cityHash64({user}) % 100) / 50 - 1)),
-            cityHash64(number, 'e') % 250 = 0, if(cityHash64(number, 'e') % 250 = 0, 500, 200),
-            'GET', concat('/route/', toString(cityHash64(number, 'r') % 30)), 'b1',
-            concat('user-', toString({user})), 1
-        FROM {numbers}"""
-    )
-    pair = f"concat('flag-', toString(f), '\\x1f', if(cityHash64({user}, f) % 2 = 0, 'on', 'off'))"
-    client.command(
-        f"""INSERT INTO exposures (environment, hour, trace, pairs, flags, details)
-        SELECT 1, toStartOfHour({at}), toUInt128(number) + 1,
-            arrayMap(f -> {pair}, range({flags})),
-            arrayMap(f -> concat('flag-', toString(f)), range({flags})), []
-        FROM {numbers}"""
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Engine:
     """The engine's process: what it has cost so far."""
 
     folder: Path
 
-    def _text(self, name: str) -> str:
+    def _file(self, name: str) -> Path:
         for found in Path("/proc").glob("[0-9]*"):
             try:
                 line = (found / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 if "stack.engine" in line and str(self.folder) in line:
-                    return (found / name).read_text()
+                    return found / name
             except OSError:
                 continue
         raise SystemExit("the engine is not running")
 
+    def forget_memory(self) -> None:
+        """Begin anew to look for its highest resident memory."""
+        self._file("clear_refs").write_text("5")
+
     def memory_mib(self) -> int:
         """Its highest resident memory."""
-        return int(self._text("status").partition("VmHWM:")[2].split()[0]) // 1024
+        text = self._file("status").read_text()
+        return int(text.partition("VmHWM:")[2].split()[0]) // 1024
 
     def cpu_s(self) -> float:
-        fields = self._text("stat").rpartition(")")[2].split()
+        fields = self._file("stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of the clock and of the processors; `deltas` that it yielded."""
+    """Seconds of the clock and of the processors."""
 
     wall_s: float
     cpu_s: float
-    deltas: int = 0
 
 
-def measure(flags: int, engine: Engine) -> tuple[Cost, Cost]:
-    """The bare statements, and all of it."""
-    from events.store import read
-    from events.store.client import client as store
-    from insights import comparison
+def cost(work: Callable[[], object], engine: Engine) -> Cost:
+    began, cpu = time.monotonic(), engine.cpu_s() + time.process_time()
+    work()
+    return Cost(time.monotonic() - began, engine.cpu_s() + time.process_time() - cpu)
+
+
+def deltas_of_all(flags: int) -> int:
+    """All of it: every flag's deltas, judged. Answers how many."""
     from insights.cohorts import Comparison, Variants
+    from insights.comparison import totals_of_many
     from insights.deltas import deltas
     from insights.totals import Totals
     from insights.verdicts import judge
 
-    asked = [
-        Comparison(1, Variants(f"flag-{n}", "off", "on"), START, START + timedelta(hours=HOURS))
-        for n in range(flags)
-    ]
-    statements: list[read.Statement] = []
-    real = read.columns
-
-    def noted(statement: read.Statement) -> read.Columns:
-        statements.append(statement)
-        return real(statement)
-
-    setattr(comparison, "columns", noted)  # noqa: B010  # to see which statements there are
-    began, cpu = time.monotonic(), engine.cpu_s() + time.process_time()
-    found = comparison.totals_of_many(asked)
+    window = (START, START + timedelta(hours=HOURS))
+    asked = [Comparison(1, Variants(f"flag-{n}", "off", "on"), *window) for n in range(flags)]
     judged = [
         judge(deltas(one), "randomised", elapsed_s=3600.0)
-        for one in found
+        for one in totals_of_many(asked)
         if isinstance(one, Totals)
     ]
-    cost = engine.cpu_s() + time.process_time() - cpu
-    whole = Cost(time.monotonic() - began, cost, sum(map(len, judged)))
-    setattr(comparison, "columns", real)  # noqa: B010
-    began, cpu = time.monotonic(), engine.cpu_s()
-    for one in statements:
-        store().command(f"{one.sql} FORMAT Null", parameters=one.parameters)
-    return Cost(time.monotonic() - began, engine.cpu_s() - cpu), whole
+    return sum(map(len, judged))
 
 
-def duckdb_seconds(count: int, flags: int) -> float | None:
-    """The sums by flag, variant, route and bucket alone, over as many rows made by DuckDB."""
+def statements_of(work: Callable[[], object]) -> list[Any]:
+    """The statements that a piece of work puts to the store."""
+    from events.store import read
+    from insights import pieces
+
+    found: list[Any] = []
+    real = read.columns
+
+    def noted(statement: Any) -> Any:
+        found.append(statement)
+        return real(statement)
+
+    setattr(pieces, "columns", noted)  # noqa: B010  # to see which statements there are
     try:
-        import duckdb  # type: ignore[import-not-found,unused-ignore]  # not a dependency
-    except ImportError:
-        return None
-    base = duckdb.connect()
-    base.execute(
-        f"""CREATE TABLE events AS SELECT range AS trace, 'user-' || (hash(range) % 100000) AS u,
-            '/route/' || (hash(range, 1) % 30) AS route, exp(4 + 0.8 * random()) AS ms,
-            hash(range, 2) % 250 = 0 AS error FROM range({count})"""
+        work()
+    finally:
+        setattr(pieces, "columns", real)  # noqa: B010
+    return found
+
+
+def bare(statements: list[Any]) -> None:
+    from events.store.client import client
+    from events.store.layout import READING
+
+    for one in statements:
+        client().command(f"{one.sql} FORMAT Null", parameters=one.parameters, settings=READING)
+
+
+HEADS = (
+    "events",
+    "bare",
+    "all",
+    "ratio",
+    "bare CPU",
+    "all CPU",
+    "ratio",
+    "deltas",
+    "MiB",
+    "at rest",
+)
+
+
+def row(size: int, flags: int, rounds: int, engine: Engine) -> tuple[str, ...]:
+    """One size: a first round to warm up, then `rounds` of both in turn."""
+    deltas = 0
+
+    def everything() -> None:
+        nonlocal deltas
+        deltas = deltas_of_all(flags)
+
+    engine.forget_memory()
+    at_rest = engine.memory_mib()
+    statements = statements_of(everything)
+    pairs = []
+    for number in range(rounds):
+        works: list[Callable[[], object]] = [everything, lambda: bare(statements)]
+        costs = [cost(work, engine) for work in (works if number % 2 else works[::-1])]
+        pairs.append(costs if number % 2 else costs[::-1])
+
+    def middle(value: Callable[[Cost, Cost], float]) -> float:
+        return statistics.median(value(whole, alone) for whole, alone in pairs)
+
+    return (
+        f"{size:,}",
+        f"{middle(lambda _, alone: alone.wall_s):.2f} s",
+        f"{middle(lambda whole, _: whole.wall_s):.2f} s",
+        f"{middle(lambda whole, alone: whole.wall_s / alone.wall_s):.2f}",
+        f"{middle(lambda _, alone: alone.cpu_s):.2f} s",
+        f"{middle(lambda whole, _: whole.cpu_s):.2f} s",
+        f"{middle(lambda whole, alone: whole.cpu_s / alone.cpu_s):.2f}",
+        f"{deltas:,}",
+        f"{engine.memory_mib():,}",
+        f"{at_rest:,}",
     )
-    base.execute(
-        f"""CREATE TABLE seen AS SELECT trace, list_transform(range({flags}), f ->
-            'flag-' || f || CASE WHEN hash(u, f) % 2 = 0 THEN '=on' ELSE '=off' END) AS pairs
-            FROM events"""
-    )
-    began = time.monotonic()
-    base.execute(
-        """SELECT pair, route, hash(u) % 100 AS bucket, count(*), sum(ms), sum(error::INT),
-            sum((ms > 60)::INT), sum((ms > 100)::INT), sum((ms > 200)::INT)
-        FROM (SELECT trace, unnest(pairs) AS pair FROM seen) JOIN events USING (trace)
-        GROUP BY ALL"""
-    ).fetchall()
-    return time.monotonic() - began
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, nargs="+", default=[500_000, 1_000_000])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--events", type=int, nargs="+", default=[500_000, 1_000_000, 2_000_000, 4_000_000]
+    )
     parser.add_argument("--flags", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--beside", type=int, default=100_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flipscope-speed-") as name:
         folder = Path(name)
@@ -185,36 +209,21 @@ def main() -> None:
             migrate()
             there = 0
             engine = Engine(folder)
-            heads = (
-                "events",
-                "bare",
-                "all",
-                "ratio",
-                "bare CPU",
-                "all CPU",
-                "ratio",
-                "deltas",
-                "MiB",
-            )
-            print("".join(f"{head:>10}" for head in heads))
-            for size in sorted(given.events):
+            sizes = sorted({*given.events, given.beside} - {0})
+            lines = []
+            for size in sizes:
                 while there < size:
                     step = min(250_000, size - there)
                     fill(client(), there, step, given.flags)
                     there += step
-                bare, whole = measure(given.flags, engine)
-                cells = (
-                    *(f"{size:,}", f"{bare.wall_s:.2f} s", f"{whole.wall_s:.2f} s"),
-                    *(f"{whole.wall_s / bare.wall_s:.2f}", f"{bare.cpu_s:.2f} s"),
-                    *(f"{whole.cpu_s:.2f} s", f"{whole.cpu_s / bare.cpu_s:.2f}"),
-                    *(f"{whole.deltas:,}", f"{engine.memory_mib():,}"),
-                )
-                print("".join(f"{cell:>10}" for cell in cells), flush=True)
-            other = duckdb_seconds(min(given.events), given.flags)
-            print(
-                f"DuckDB, sums alone, {min(given.events):,} events: "
-                + (f"{other:.2f} s" if other is not None else "not installed")
-            )
+                if size == given.beside:
+                    lines = speed_beside.compared(size, given.flags)
+                if size in given.events:
+                    if size == min(given.events):
+                        print("".join(f"{head:>10}" for head in HEADS))
+                    cells = row(size, given.flags, given.rounds, engine)
+                    print("".join(f"{cell:>10}" for cell in cells), flush=True)
+            print(*lines, sep="\n")
         finally:
             process.terminate()
             process.wait(30)

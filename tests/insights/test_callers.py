@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from insights import looks, watches
 from insights.callers import callers_of, seen_by
@@ -150,6 +151,18 @@ def test_a_callers_finding_says_where_and_fails_the_gate(
     assert (term["field"], term["values"]) == ("plan", ["free"])
     assert "better" in {one["verdict"] for one in others if one["scope"].get("service") != "shop"}
     assert decided([watch]).outcome == "fail"
+
+
+def test_the_page_says_whose_requests_a_callers_are(
+    environment: Environment, ingest_key: str, viewer_page: Client
+) -> None:
+    make.events(ingest_key, chain(1500, slower_front=1.0))
+    watch = deployed(environment)
+    assert watch.change is not None
+    page = viewer_page.get(f"/acme/production/changes/{watch.change.id}").content.decode()
+    assert "shop calls pricing: its requests are divided by the build they met." in page
+    assert '<span class="muted">shop</span> /cart' in page
+    assert '<span class="muted">shop</span> everything' in page
 
 
 def test_where_no_build_is_told_new_instances_are_told_from_old_ones(

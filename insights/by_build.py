@@ -47,8 +47,6 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
         return before
     lead = result.findings[0].delta if result.findings else None
     scope = narrowed(comparison, lead.scope) if lead else comparison.scope
-    if scope.route == scan.OTHER_ROUTES:
-        scope = Scope(scope.service)
     inside = replace(comparison, scope=scope, slice_s=_step(comparison))
     builds = _builds(inside)
     if len(builds) < 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from insights import callers, clocks, fixed_length, placebos, sentences, usual
+from insights import callers, clocks, fixed_length, placebos, pools, sentences, usual
 from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
@@ -110,11 +110,22 @@ def examined(
     """
     of = comparison.cohorts
     if isinstance(of, Moment):
-        return _before_and_after(comparison, found)
+        return _told(_before_and_after(comparison, found), found)
     known = None
     if isinstance(of, Variants):
         known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
-    return judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length, above)
+    return _told(
+        judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length, above),
+        found,
+    )
+
+
+def _told(result: Result, found: Totals) -> Result:
+    """Without what is only a shift of traffic among pooled routes."""
+    judged, told = pools.without_shifts(
+        result.comparison, found.cut, result.judged, result.findings
+    )
+    return replace(result, judged=judged, findings=told)
 
 
 def judged_side_by_side(

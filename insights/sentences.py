@@ -10,6 +10,7 @@ from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Sco
 from insights.deltas import Delta
 from insights.findings import Finding
 from insights.fixed_length import FixedLength
+from insights.scan import OTHER_ROUTES
 from insights.verdicts import Judged
 from web import words
 
@@ -58,6 +59,8 @@ def measure(name: str) -> str:
 
 def subject(scope: Scope) -> str:
     """The requests of a scope: "requests to /export", "requests to shop", "requests"."""
+    if scope.route == OTHER_ROUTES:
+        return f"requests to less busy routes of {scope.service}"
     if scope.route:
         return f"requests to {scope.route}"
     return f"requests to {scope.service}" if scope.service else "requests"

@@ -65,8 +65,8 @@ class Candidate:
 
 
 def search(comparison: Comparison, delta: Delta) -> Where | None:
-    """None where the scope is a rest of routes, or holds nothing to search."""
-    if delta.scope.route == scan.OTHER_ROUTES or delta.measure == "traffic":
+    """None where there is nothing to search."""
+    if delta.measure == "traffic":
         return None
     inside = replace(comparison, scope=narrowed(comparison, delta.scope), slice_s=0)
     cut, events = cut_of([inside])
@@ -88,6 +88,9 @@ def search(comparison: Comparison, delta: Delta) -> Where | None:
 
 
 def narrowed(comparison: Comparison, scope: Scope) -> Scope:
+    """Where a finding is sought: that of a pool of routes in its whole service."""
+    if scope.route == scan.OTHER_ROUTES:
+        return Scope(scope.service)
     return Scope(scope.service or comparison.scope.service, scope.route or comparison.scope.route)
 
 

@@ -62,6 +62,17 @@ def checked(weight: Array, value: Array, *, mean: bool) -> Checked:
     return Checked("independent", overall.d, within.d, overlap)
 
 
+def holds_within(weight: Array, value: Array, *, mean: bool) -> bool:
+    """Whether an effect is there with strata held fixed, Σw and Σw·y by (cohort, stratum, bucket):
+    at least half of what it is without, and two standard errors from none."""
+    overall = _compare(weight.sum(axis=1)[:, None], value.sum(axis=1)[:, None], mean=mean)
+    within = _compare(weight, value, mean=mean)
+    if overall is None or within is None or not overall.d:
+        return False
+    clear = abs(within.d) >= WEAK * math.sqrt(within.variance)
+    return clear and within.d / overall.d >= VANISHED
+
+
 def _sign(value: float) -> float:
     return 1.0 if value >= 0 else -1.0
 

@@ -26,6 +26,7 @@ from insights.watches import (
     MOST_VARIANTS,
     SETTLING_LOOKS,
     claim,
+    is_over,
     next_look,
     watch_others,
 )
@@ -176,8 +177,8 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
         watch.length = result.length.as_json()
     told_of = with_callers(result_json(result, base, found), result.callers, base, found)
     watch.result = {**told_of, "builds": builds}
-    watch.verdict, watch.headline = told(result, watch.result)
     watch.evidence = result.evidence
+    watch.verdict, watch.headline = told(result, watch.result, over=is_over(watch, now))
     watch.findings_count = len(watch.result["findings"])
     if watch.decided_at is None and watch.verdict in ("worse", "better"):
         watch.decided_at = now

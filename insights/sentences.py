@@ -202,8 +202,11 @@ def no_difference(judged: list[Judged]) -> str:
     return f"No meaningful difference: {', '.join(parts)}" if parts else "No meaningful difference"
 
 
-def not_known(judged: list[Judged]) -> str:
-    """Not known yet, with how much longer as a range where that can be said."""
+def not_known(judged: list[Judged], *, over: bool = False) -> str:
+    """Not known yet, with how much longer as a range where that can be said.
+
+    `over`: what is compared has ended, so no more will be known.
+    """
     waits = [
         one.more_s
         for one in judged
@@ -216,6 +219,11 @@ def not_known(judged: list[Judged]) -> str:
         reasons = [one.reason for one in judged if one.reason and one.delta.scope.whole]
         return f"Not known yet: {reasons[0]}" if reasons else "Not known yet"
     low, high = min(waits, key=lambda wait: wait[1] or float("inf"))
+    if over:
+        needed = f"at least {words.about(max(low, 60))}"
+        if high is not None and high <= 30 * 86400:
+            needed = f"about {words.about_range(max(low, 60), max(high, 60))}"
+        return f"It ended before an answer was known: that would have taken {needed} longer"
     if high is None or high > 30 * 86400:
         return f"Not known yet; {words.about_range(max(low, 60), None)} to go"
     return f"Not known yet; about {words.about_range(max(low, 60), max(high, 60))} to go"

@@ -214,6 +214,16 @@ def pass_over(watch: Watch, now: datetime) -> None:
     watch.save(update_fields=["next_look_at", "looked_at"])
 
 
+def is_over(watch: Watch, now: datetime) -> bool:
+    """Whether what a watch compares has ended: only late events may still add to it."""
+    length = MOMENT_LENGTH if _by_moment(watch) else FRESH
+    return watch.ended_at is not None or now - watch.started_at > length
+
+
+def _by_moment(watch: Watch) -> bool:
+    return watch.subject != Watch.Subject.FLAG or watch.evidence == "before_after"
+
+
 def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
     """When to look again; None when there is nothing more to learn.
 
@@ -221,8 +231,8 @@ def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
     every 3 minutes of its hour, a flag after a thirtieth of its age.
     """
     age = now - watch.started_at
-    by_moment = watch.subject != Watch.Subject.FLAG or watch.evidence == "before_after"
-    if watch.ended_at is not None or age > (MOMENT_LENGTH if by_moment else FRESH):
+    by_moment = _by_moment(watch)
+    if is_over(watch, now):
         return None if settled else now + SETTLING_PACE
     if by_moment and age > MOMENT_PACE:
         return now + MOMENT_PACE

@@ -116,3 +116,15 @@ def test_what_a_short_roll_out_leaves_open_the_hour_after_may_show(
     assert watch.verdict == "worse"
     assert "/export" in watch.headline
     assert watch.evidence == "before_after"
+
+
+def test_what_has_ended_undecided_does_not_promise_an_answer(shop: Shop) -> None:
+    shop.look()
+    watch = shop.watch(flag="BLUE_BUTTON")
+    assert watch.headline.startswith("Not known yet; ")
+    Watch.objects.filter(id=watch.id).update(ended_at=shop.now, next_look_at=shop.now)
+    looks.look(watch.id, shop.now)
+    watch.refresh_from_db()
+    assert watch.headline.startswith("It ended before an answer was known: that would have taken ")
+    assert " longer" in watch.headline
+    assert "to go" not in watch.headline

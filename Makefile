@@ -4,7 +4,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 CHROMIUM := { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 
-.PHONY: help install install-dev run demo test lint faults faults-long fuzz fuzz-schema fuzz-guided distributed flip races chromium node-clients testbed
+.PHONY: help install install-dev run demo test lint faults faults-long fuzz fuzz-schema fuzz-guided distributed flip streams races chromium node-clients testbed
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make distributed  events and findings over Distributed tables, as on a cluster"
 	@echo "make faults-long  half an hour of faults under traffic of real clients"
 	@echo "make flip     a planned flip seen by 200 clients, worker stopped, web restarting"
+	@echo "make streams  a thousand event streams and 500 flagd syncs on one process"
 	@echo "make races    eight workers at 1,000 due plans"
 	@echo "make testbed  flagd's conformance cases through import and OFREP (FLAGD_TESTBED=DIR)"
 	@echo "make install  only .venv and the dependencies"
@@ -76,6 +77,9 @@ faults-long: install-dev
 
 flip: install-dev
 	$(PY) -m benchmarks.flip --clients 200 --port $(PORT)
+
+streams: install-dev
+	$(PY) -m benchmarks.streams --port $(PORT)
 
 testbed: install-dev
 	@[ -d "$(FLAGD_TESTBED)/evaluator" ] || { echo "FLAGD_TESTBED=DIR names a checkout of open-feature/flagd-testbed" >&2; exit 1; }

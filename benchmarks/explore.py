@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -125,6 +126,8 @@ class Measured:
                 seconds = self.asked.bare_page(spec)
             took.setdefault(way, []).append(seconds)
             cpu.setdefault(way, []).append(self.work.seconds() - before)
+        said = ", ".join(f"{way.replace('_', ' ')} {took[way][-1]:.3f} s" for way in WAYS)
+        print(f"round {round_ + 1}, {name}: {said}", flush=True)
 
     def show(self) -> None:
         print(
@@ -284,6 +287,7 @@ def main() -> None:
     if given.url:
         asks(None, given, project)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the stack is stopped
     longer = {"EVENTS_QUERY_SECONDS": "120"}
     stack = Stack(given.port, given.data, project=project, settings=longer, owner=(EMAIL, PASSWORD))
     try:

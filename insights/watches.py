@@ -29,7 +29,7 @@ MOMENT_LENGTH = timedelta(hours=1)
 FIRST_LOOK = timedelta(seconds=15)
 SLOWEST = timedelta(minutes=30)
 MOMENT_PACE = timedelta(minutes=3)
-BUSY = timedelta(seconds=30)
+BUSY = timedelta(seconds=90)  # longer than a round of 20 flags over 2M events, which took 38 s
 SETTLING_LOOKS = 3
 MOST_VARIANTS = 12  # of one flag that are compared: the busiest when it was first looked at
 EARLY = 0.1  # of a length, by which it must be known

@@ -1,5 +1,5 @@
-// Explore: a blank line more when the last one is used, and PNG. Without script
-// a blank line comes with each answer.
+// Explore: a blank line more when the last one is used, PNG, and a question ends with its page.
+// Without script a blank line comes with each answer.
 (() => {
   function grow(event) {
     const line = event.target.closest("[data-line]");
@@ -49,6 +49,12 @@
     const button = event.target.closest("[data-png]");
     const plot = button && document.querySelector(`#${button.dataset.png} [data-plot]`);
     if (plot) picture(plot, button.closest("section"));
+  });
+  // Nobody waits for it any more: the event store need not go on.
+  window.addEventListener("pagehide", () => {
+    for (const form of document.querySelectorAll(".asking form")) {
+      navigator.sendBeacon(form.action, new FormData(form));
+    }
   });
   document.addEventListener("DOMContentLoaded", prepare);
   document.addEventListener("htmx:afterSwap", prepare);

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from events.store.progress import watched
+from events.store.read import QueryStopped, Statement
 from insights.explore.keeping import add_panel, new_board
 from projects.access import Access
 from projects.models import Environment, Role
@@ -17,6 +19,7 @@ from tests.conftest import PASSWORD, Cast
 from tests.events.test_query import store
 from tests.insights.conftest import Shop, shop
 from tests.insights.explore.test_different import fleet
+from tests.stack.processes import until
 
 __all__ = ["shop"]
 
@@ -140,6 +143,29 @@ def test_the_page_is_painted_and_shows_a_part_while_its_answer_is_under_way(
     expect(page.locator("#_part")).to_have_count(0)
     expect(page.locator("h1")).to_contain_text("F = on: p95 latency")
     assert complaints == []
+
+
+def test_a_question_ends_with_its_page(
+    live_server: Any,
+    environment: Environment,
+    slow: list[dict[str, Any]],
+    open_page: Open,
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.route("**/explore/answer?*", lambda route: None)
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms", wait_until="commit")
+    action = page.locator(".asking form").first.get_attribute("action") or ""
+    ask = watched(environment.id, action.rsplit("/", 1)[1])
+    assert ask(Statement("SELECT 1")).rows
+    page.goto(f"{live_server.url}/healthz", wait_until="commit")
+
+    def stopped() -> bool:
+        try:
+            return not ask(Statement("SELECT 1"))
+        except QueryStopped:
+            return True
+
+    until(stopped)
 
 
 def test_another_line_comes_when_the_last_is_used_and_values_are_offered(

@@ -45,45 +45,20 @@
     });
   }
 
-  let touched = false;
-  document.addEventListener("pointerdown", (event) => {
-    touched = event.pointerType === "touch";
-  }, true);
-
-  function tell(figure, point, link) { // a finger can't point: first who and what, then the way there
-    const place = figure.querySelector("[data-picked]");
-    if (!place) return location.assign(link);
-    const said = String(point.hovertext || point.text || "").replaceAll("<br>", " · ");
-    const { body } = new DOMParser().parseFromString(said, "text/html");
-    const way = Object.assign(document.createElement("a"), { href: link, textContent: "Open" });
-    place.replaceChildren(body.textContent, " ", way);
-    place.hidden = false;
-  }
-
   function draw(figure) {
     const source = document.getElementById(figure.dataset.chart);
     const plot = figure.querySelector("[data-plot]");
     if (!source || !plot || !window.Plotly) return;
     document.body.append(probe);
     const { data, layout } = resolve(JSON.parse(source.textContent));
-    if (plot.clientWidth < 480) { // a phone has no room for them; the list beside has them
+    if (plot.clientWidth < 480) { // no room for them on a phone; the list beside has them
       layout.annotations = layout.annotations?.filter(({ name }) => name !== "wide");
     }
     Plotly.react(plot, data, { ...layout, template: template(), autosize: true }, CONFIG);
     probe.remove();
     if (!plot.dataset.drawn) {
       plot.dataset.drawn = "yes";
-      plot.on("plotly_click", ({ points }) => {
-        const to = (point) => [point.customdata].flat()[0];
-        const point = points.find((one) => typeof to(one) === "string" && to(one).startsWith("/"));
-        if (point && touched) tell(figure, point, to(point));
-        else if (point) location.assign(to(point));
-      });
-      plot.on("plotly_hover", ({ points }) => {
-        const link = points.some((point) => String([point.customdata].flat()[0]).startsWith("/"));
-        plot.classList.toggle("can-open", link);
-      });
-      plot.on("plotly_unhover", () => plot.classList.remove("can-open"));
+      plot.dispatchEvent(new CustomEvent("flipscope:drawn", { bubbles: true }));
     }
   }
 

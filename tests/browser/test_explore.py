@@ -153,7 +153,7 @@ def test_a_question_ends_with_its_page(
 ) -> None:
     page = signed_in(open_page, live_server)
     page.route("**/explore/answer?*", lambda route: None)
-    page.goto(f"{EXPLORE}?op=P95&of=duration_ms", wait_until="commit")
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms")
     action = page.locator(".asking form").first.get_attribute("action") or ""
     ask = watched(environment.id, action.rsplit("/", 1)[1])
     assert ask(Statement("SELECT 1")).rows

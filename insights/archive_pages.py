@@ -1,5 +1,6 @@
 """Archiving a flag: a page that says who asks for it and what is in the way, and the way back."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -31,11 +32,7 @@ def archive_flag(request: HttpRequest, project: str, environment: str, key: str)
     if request.method == "GET":
         return _confirm(request, access, flag)
     try:
-        override = override_of(request.POST.get("override", ""), access.role)
-        reason = request.POST.get("reason", "").strip()
-        archiving.archive(
-            access.environment, key, actor=access.actor, reason=reason, override=override
-        )
+        _moved(archiving.archive, request, access, key)
     except (DefinitionError, Withheld) as error:
         return _confirm(request, access, flag, error.message)
     said = f"{key} is archived: no evaluator has it any more. Restore brings it back as it was."
@@ -48,14 +45,17 @@ def restore_flag(request: HttpRequest, project: str, environment: str, key: str)
     _found(access, key)
     address = f"/{project}/{environment}/flags/{quote(key)}"
     try:
-        override = override_of(request.POST.get("override", ""), access.role)
-        reason = request.POST.get("reason", "").strip()
-        archiving.restore(
-            access.environment, key, actor=access.actor, reason=reason, override=override
-        )
+        _moved(archiving.restore, request, access, key)
     except (DefinitionError, Withheld) as error:
         return sent_to(request, address, messages.ERROR, error.message)
     return sent_to(request, address, messages.SUCCESS, f"{key} is served again, as it was.")
+
+
+def _moved(act: Callable[..., Flag], request: HttpRequest, access: Access, key: str) -> None:
+    """Archives or restores as the form says. Raises DefinitionError and Withheld."""
+    override = override_of(request.POST.get("override", ""), access.role)
+    reason = request.POST.get("reason", "").strip()
+    act(access.environment, key, actor=access.actor, reason=reason, override=override)
 
 
 def _found(access: Access, key: str) -> Flag:

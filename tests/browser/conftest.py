@@ -45,16 +45,24 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
-    """Opens a page as somebody signed in; `width` and `theme` ("light", "dark") may be told."""
+    """Opens a page as somebody signed in; `width`, `theme` ("light", "dark") and what else a
+    browser's context takes may be told."""
     contexts = []
 
     def opened(
-        base: str, email: str, password: str, *, width: int = 1400, theme: str = "light"
+        base: str,
+        email: str,
+        password: str,
+        *,
+        width: int = 1400,
+        theme: str = "light",
+        **more: Any,
     ) -> Page:
         context = browser.new_context(
             base_url=base,
             viewport={"width": width, "height": 900},
             color_scheme="dark" if theme == "dark" else "light",
+            **more,
         )
         contexts.append(context)
         # The process that streams is no part of a live server: a stream that says nothing.

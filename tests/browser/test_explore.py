@@ -314,18 +314,10 @@ PLACE_OF_MARK = """() => {
 
 
 def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(
-    live_server: Any, shop: Shop, browser: Any, open_page: Open
+    live_server: Any, shop: Shop, open_page: Open
 ) -> None:
     change = shop.change(kind="marker")
-    context = browser.new_context(
-        base_url=live_server.url, has_touch=True, viewport={"width": 390, "height": 900}
-    )
-    page = context.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("E-mail").fill("viewer@acme.example")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda address: "sign-in" not in address)
+    page = open_page(live_server.url, "viewer@acme.example", PASSWORD, width=390, has_touch=True)
     asked = f"{EXPLORE}?marks=marker"
     page.goto(asked)
     page.locator("#picture-0 .main-svg").first.wait_for(state="attached")
@@ -336,7 +328,6 @@ def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(
     assert page.url.endswith(asked)
     told.get_by_role("link", name="Open").tap()
     page.wait_for_url(f"**/changes/{change.id}")
-    context.close()
     page = signed_in(open_page, live_server)
     page.goto(asked)
     summary = page.get_by_text("Show what is marked")
@@ -349,18 +340,11 @@ def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(
 
 
 def test_without_script_the_page_answers_all_the_same(
-    live_server: Any, slow: list[dict[str, Any]], browser: Any
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
 ) -> None:
-    context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/sign-in")
-    page.get_by_label("E-mail").fill("viewer@acme.example")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda address: "sign-in" not in address)
+    page = open_page(live_server.url, "viewer@acme.example", PASSWORD, java_script_enabled=False)
     page.goto(f"{EXPLORE}?by=flags.F")
     expect(page.locator("#_answer td.value")).to_have_count(2)
     page.get_by_label("Split by field 1").fill("pod")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator("#_answer td.value")).to_have_count(6)
-    context.close()

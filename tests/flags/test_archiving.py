@@ -16,7 +16,7 @@ from releases.models import Change
 from tests.flags.conftest import Asker, MakeFlag
 from tests.insights.traffic import send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("event_store")]  # pages ask it
 BASE = "/api/v1/projects/acme/environments/production/flags"
 PAGE = "/acme/production/flags"
 
@@ -132,7 +132,6 @@ def test_what_users_have_is_archived_with_an_approval_or_an_admins_override(
     assert Flag.objects.get(key="UNUSED").archived_at
 
 
-@pytest.mark.usefixtures("event_store")
 def test_the_page_says_who_asks_for_it_and_the_list_hides_it(
     make_flag: MakeFlag, ingest_key: str, editor_page: Client, viewer_page: Client
 ) -> None:

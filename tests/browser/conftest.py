@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,8 +44,25 @@ def complaints() -> list[str]:
     return []
 
 
+def _answering() -> set[threading.Thread]:
+    """The live server's threads: one for each connection."""
+    return {one for one in threading.enumerate() if "process_request_thread" in one.name}
+
+
 @pytest.fixture
-def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
+def no_request_outlives_its_test(transactional_db: None) -> Iterator[None]:
+    """A page left while it is made would go on over emptied tables, into the next test."""
+    before = _answering()
+    yield
+    for thread in _answering() - before:
+        thread.join(60)
+        assert not thread.is_alive(), "a request goes on a minute after its browser has gone"
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, complaints: list[str], no_request_outlives_its_test: None
+) -> Iterator[Open]:
     """Opens a page as somebody signed in; `width`, `theme` ("light", "dark") and what else a
     browser's context takes may be told."""
     contexts = []

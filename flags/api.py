@@ -30,47 +30,34 @@ Targeting = Annotated[
 ]
 
 
-class Notes(Schema):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    description: str | None = None
-    owner: str | None = None
-    tags: list[str] | None = None
-    remove_by: str | None = None
-
-
-class FlagIn(Notes):
-    key: str
-    type: str
-    variants: Variants | None = None
-    default_variant: str | None = None
-    off_variant: str | None = None
-    enabled: bool | None = None
-    rules: Rules | None = None
-    targeting: Targeting = None
-    metadata: dict[str, Any] | None = None
-    reason: str = ""
-    override: str = ""
-
-
-class FlagPatch(Notes):
-    variants: Variants | None = None
-    default_variant: str | None = None
-    off_variant: str | None = None
-    enabled: bool | None = None
-    rules: Rules | None = None
-    targeting: Targeting = None
-    metadata: dict[str, Any] | None = None
-    reason: str = ""
-    override: str = ""
-    version: int | None = None
-
-
 class Why(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: str = ""
     override: str = ""
+
+
+class FlagFields(Why):
+    description: str | None = None
+    owner: str | None = None
+    tags: list[str] | None = None
+    remove_by: str | None = None
+    variants: Variants | None = None
+    default_variant: str | None = None
+    off_variant: str | None = None
+    enabled: bool | None = None
+    rules: Rules | None = None
+    targeting: Targeting = None
+    metadata: dict[str, Any] | None = None
+
+
+class FlagIn(FlagFields):
+    key: str
+    type: str
+
+
+class FlagPatch(FlagFields):
+    version: int | None = None
 
 
 def flag_json(flag: Flag) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from insights import sentences
 from insights.models import Watch
 from releases.models import Change
 from web import words
@@ -49,7 +48,7 @@ def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
         where = one["scope"].get("route") or one["scope"].get("service") or "everything"
         cells = (
             _plain(where),
-            sentences.measure(one["measure"]),
+            words.measure_name(one["measure"]),
             words.measured(one["baseline"], one["measure"]),
             words.measured(one["candidate"], one["measure"]),
             words.change(one["measure"], ratio=one["ratio"], difference=one["difference"]),

@@ -18,14 +18,6 @@ MOST_TOLD = 1.5  # bounds on harm beyond these say nothing worth reading
 MOST_TOLD_POINTS = 0.05
 TIMES_FROM = 2.0  # from ×2 on "3.0× slower", below "38% slower"
 QUANTILE_NAMES = {"latency_p95": "p95", "latency_p99": "p99"}
-MEASURES = {
-    "latency_mean": "mean",
-    "latency_p50": "p50",
-    "latency_p95": "p95",
-    "latency_p99": "p99",
-    "error_rate": "errors",
-    "traffic": "requests per user",
-}
 EVIDENCE = {
     "randomised": "Randomised: who got which variant was decided by chance",
     "ramp": (
@@ -46,15 +38,6 @@ def fixed_length(length: FixedLength) -> str:
         f"its length is known in advance (until {end}), so looks share one chance of error by a"
         f" group-sequential plan; {words.plural(len(length.looks), 'look')} so far"
     )
-
-
-def measure(name: str) -> str:
-    """A measure's short name in tables: p95, errors, 402 share."""
-    if name.startswith("status_code:"):
-        return f"{name.partition(':')[2]} share"
-    if name.startswith("field:"):
-        return name.partition(":")[2]
-    return MEASURES[name]
 
 
 def subject(scope: Scope) -> str:
@@ -193,9 +176,8 @@ def no_difference(judged: list[Judged]) -> str:
             continue
         if delta.is_latency and delta.ratio_interval:
             low, high = delta.ratio_interval
-            parts.append(
-                f"{measure(delta.measure)} within ±{words.percent(max(1 - low, high - 1))}"
-            )
+            name = words.measure_name(delta.measure)
+            parts.append(f"{name} within ±{words.percent(max(1 - low, high - 1))}")
         elif delta.measure == "error_rate" and delta.difference_interval:
             far = max(abs(bound) for bound in delta.difference_interval)
             parts.append(f"errors within ±{words.points(far)}")
@@ -237,7 +219,7 @@ def harm_excluded(deltas: list[dict[str, Any]]) -> str:
         if bound is None or one["scope"]:
             continue
         if one["measure"] in ("latency_p50", "latency_p95") and bound < MOST_TOLD:
-            name = measure(one["measure"])
+            name = words.measure_name(one["measure"])
             more = words.percent(bound - 1)
             parts.append(f"{name} at most {more} higher" if bound > 1 else f"{name} not higher")
         elif one["measure"] == "error_rate" and bound < MOST_TOLD_POINTS:

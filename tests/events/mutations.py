@@ -9,6 +9,7 @@ within a second, and take no more memory than its bound.
 import argparse
 import gzip
 import json
+import logging
 import os
 import random
 import resource
@@ -172,13 +173,13 @@ def _intake_without_store() -> str:
     django.setup()
     from django.core.management import call_command
 
-    from events import fields, ingest
+    from events.store import insert
     from projects.keys import mint
     from projects.models import Environment, Project
 
     call_command("migrate", verbosity=0)
-    for module in (ingest, fields):
-        vars(module)["insert"] = lambda *_args, **_named: None  # all but the store
+    vars(insert)["_post"] = lambda *_args: None  # all but the store
+    logging.disable(logging.ERROR)  # of a million refusals
     project = Project.objects.create(slug="fuzz", name="Fuzz")
     environment = Environment.objects.create(project=project, slug="production", name="P")
     return mint(environment, "ingest", name="fuzz", created_by="fuzz")[1]

@@ -101,7 +101,7 @@ def documents(environment: Any) -> list[tuple[dict[str, Any], dict[str, str]]]:
         mint(environment, kind, name="fuzz", created_by="fuzz")[1] for kind in ("ingest", "server")
     )
     token = mint(environment.project, "api", name="fuzz", created_by="fuzz", role="admin")[1]
-    made = Client().post(
+    made = Client(SERVER_NAME="localhost").post(
         "/api/v1/projects/acme/environments/production/flags",
         {"key": FLAG, "type": "boolean"},
         content_type="application/json",

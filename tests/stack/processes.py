@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READY_S = 90.0
+READY_S = 240.0
 GIVEN = ("DATABASE_URL", "REDIS_URL", "EVENTS_URL", "FLIPSCOPE_DATA")
 
 

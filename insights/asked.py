@@ -19,6 +19,7 @@ from projects.models import Environment
 from web.errors import ApiError
 
 USUAL_WINDOW = timedelta(hours=24)
+YEARS = range(1990, 2101)  # the store's hours begin in 1970, and histories reach back from a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,17 @@ class Question:
 
 
 def aware(time: datetime | None, field: str) -> datetime | None:
-    """Refuses a time without an offset: whose midnight would it be?"""
-    if time is not None and time.tzinfo is None:
+    """Refuses a time without an offset (whose midnight would it be?), or of no year to ask for."""
+    if time is None:
+        return None
+    if time.tzinfo is None:
         raise ApiError(
             422, "invalid", f"{field} needs an offset, for example {time.isoformat()}Z.", field
         )
-    return time.astimezone(UTC) if time else None
+    if time.year not in YEARS:
+        first, last = YEARS[0], YEARS[-1]
+        raise ApiError(422, "invalid", f"{field} must be from {first} to {last}.", field)
+    return time.astimezone(UTC)
 
 
 def compared(environment: Environment, question: Question, now: datetime) -> dict[str, Any]:

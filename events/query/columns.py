@@ -39,14 +39,14 @@ class Resolved:
 
     columns: dict[str, Column]
     parameters: dict[str, object]
-    flags: dict[str, str]  # parameter → flag
+    flags: list[str]  # the parameters that name one
 
 
 def resolve(
     environment_id: int, named: dict[str, str], derived: tuple[Derived, ...] = ()
 ) -> Resolved:
     """`named`: column name → the field of the question it stands in. Raises QueryError (422)."""
-    resolved = Resolved({}, {}, {})
+    resolved = Resolved({}, {}, [])
     ours = {one.name for one in derived}
     named = {name: field for name, field in named.items() if name not in ours}
     for place, one in enumerate(derived):
@@ -66,7 +66,7 @@ def resolve(
         elif key := _flag(name):
             resolved.parameters[parameter] = key
             resolved.columns[name] = _flag_column(name, parameter)
-            resolved.flags[parameter] = key
+            resolved.flags.append(parameter)
         elif name in types:
             resolved.parameters[parameter] = name
             resolved.columns[name] = _attribute(name, parameter, types[name])

@@ -141,8 +141,6 @@ class Asked:
             **self.resolved.parameters,
             **more,
         }
-        if self.resolved.flags:
-            parameters["flags"] = list(self.resolved.flags.values())
         for place, one in enumerate(self.query.filters):
             column = self.resolved.columns[one.column]
             if one.value is not None:

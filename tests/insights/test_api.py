@@ -126,3 +126,14 @@ def test_bad_questions_are_refused_with_an_error_body(shop: Shop, ask: Ask, path
 def test_another_projects_findings_are_404(shop: Shop, ask: Ask) -> None:
     for path in ("/changes", "/changes/1", "/comparisons?flag=USE_CACHING"):
         assert ask(path, project="other")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "0126-07-06T07:03:43Z", "9999-12-31T23:59:59-12:00"]
+)
+@pytest.mark.parametrize("path", ["/comparisons", "/changes", "/what-changed"])
+def test_a_time_of_no_year_to_ask_for_is_told_so(
+    environment: object, ask: Ask, path: str, time: str
+) -> None:
+    status, found = ask(path, flag="F", until=time)
+    assert (status, found["error"]["field"]) == (422, "until")

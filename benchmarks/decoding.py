@@ -2,29 +2,59 @@
 
     python -m benchmarks.decoding [--rounds 10]
 
+It ends with the two tables of docs/operations.md, Sizes, as they stand there.
+
 Each figure is the least of its rounds, in ms of CPU for 1,000 events, which is µs for one; each
 round decodes other events, as attributes are remembered from one batch to the next. The web
 worker's stages are unpacking, naming (the token by which a batch counts once), decoding, limits
 and new fields, and writing columns; the engine's is the insert, of one batch and of four that go
 together; and last its own bulk insert of the same rows, in 10,000s, as rows of JSON and as columns.
-HTTP, merges and the counts for the Data page are not in it: `benchmarks.intake` has all.
+HTTP, merges and the counts for the Data page are not in it: `benchmarks.intake` has all. On disk:
+what 100,000 of the events, with times and numbers by chance, take in one part, as once merged.
 """
 
 import argparse
 import gc
 import gzip
 import os
+import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import chdb
 
 from benchmarks.ingest_100k import json_row
-from benchmarks.intake import BATCH, FORMATS
+from benchmarks.intake import BATCH, FORMATS, otlp_protobuf
 
 TABLE = "events"
+STORED = 100_000  # events, for their size on disk
+RATES = (1_000, 10_000, 100_000, 1_000_000)
+DAY_S, HOUR_US = 86_400, 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """µs of CPU an event, stage by stage: five of the web worker's, two of the engine's."""
+
+    form: str
+    unpack: float
+    name: float
+    decode: float
+    limits: float
+    columns: float
+    alone: float
+    together: float
+
+    @property
+    def web(self) -> float:
+        return self.unpack + self.name + self.decode + self.limits + self.columns
+
+    @property
+    def both(self) -> float:
+        return self.web + self.together
 
 
 def least(rounds: int, work: Callable[[], Any]) -> tuple[float, Any]:
@@ -83,8 +113,8 @@ def decoders() -> dict[str, Callable[[bytes], Any]]:
     }
 
 
-def measured(form: str, rounds: int, engine: Engine) -> list[Any]:
-    """Prints a format's stages; returns its events."""
+def measured(form: str, rounds: int, engine: Engine) -> tuple[Stages, list[Any]]:
+    """A format's stages, and its events."""
     from events import fields, limits
     from events.ingest import token_of, within_limits
     from events.store import event_columns
@@ -111,13 +141,67 @@ def measured(form: str, rounds: int, engine: Engine) -> list[Any]:
     engine.emptied()
     together = least(rounds, lambda: engine.insert("Native", block * 4))[0] / 4
     engine.emptied()
-    web = unpack + name + decode + bound + write
-    print(
-        f"{form:<18} {unpack:6.1f} {name:6.1f} {decode:8.1f} {bound:7.1f} {write:8.1f} {web:6.1f} "
-        f"{alone:10.1f} {together:10.1f} {web + together:8.1f}",
-        flush=True,
+    return Stages(form, unpack, name, decode, bound, write, alone, together), list(events)
+
+
+def varied(event: Any, chance: random.Random) -> Any:
+    """The event with a time and numbers of its own, which take their room on disk."""
+    return event._replace(
+        time_us=event.time_us - chance.randrange(HOUR_US),
+        duration_ms=chance.lognormvariate(3, 1),
+        integers={name: chance.randrange(10_000) for name in event.integers},
+        floats={name: chance.random() for name in event.floats},
     )
-    return list(events)
+
+
+def bytes_on_disk() -> float:
+    """What an event takes in one part: in a table and a connection of its own, as merges run."""
+    from events.store import event_columns
+    from events.wire.otlp_protobuf import traces
+
+    chance = random.Random(1)
+    with tempfile.TemporaryDirectory(prefix="fs-decoding-") as folder:
+        engine = Engine(folder)
+        try:
+            engine.connection.query(f"SYSTEM START MERGES {TABLE}")
+            for start in range(0, STORED, BATCH):
+                events = traces(otlp_protobuf(start)).events
+                block = event_columns.block(1, 1, 1, [varied(one, chance) for one in events])
+                engine.insert("Native", block)
+            engine.connection.query(f"OPTIMIZE TABLE {TABLE} FINAL")
+            found = engine.connection.query(
+                "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts "
+                f"WHERE active AND table = '{TABLE}'"
+            )
+            return float(str(found).strip())
+        finally:
+            engine.connection.close()
+
+
+def tables(stages: Sequence[Stages], bytes_each: float) -> str:
+    """Both tables of docs/operations.md, Sizes: by format, and what protobuf needs at each rate."""
+    lines = [
+        "| format | web: unpack, name, decode, limits, write columns "
+        "| engine: insert alone, four together |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {one.form} | {one.web:.0f}, of which decoding {one.decode:.0f} "
+        f"| {one.alone:.0f}, {one.together:.0f} |"
+        for one in stages
+    ]
+    lines += ["", f"An event takes {bytes_each:.0f} bytes on disk. {stages[0].form}:", ""]
+    lines += [
+        "| events/s | web cores | engine cores, inserts alone | disk a day |",
+        "|---|---|---|---|",
+    ]
+    for rate in RATES:
+        cores = [rate * each / 1e6 for each in (stages[0].web, stages[0].together)]
+        lines.append(
+            f"| {rate:,} | {cores[0]:.2g} | {cores[1]:.2g} "
+            f"| {rate * DAY_S * bytes_each / 1e9:,.0f} GB |"
+        )
+    return "\n".join(lines)
 
 
 def bulk(events: list[Any], rounds: int, engine: Engine) -> None:
@@ -148,15 +232,24 @@ def main() -> None:
     django.setup()
     gc.freeze()
     gc.set_threshold(COLLECTED_AFTER)  # as in a web worker
+    print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"ms of CPU for {BATCH:,} events of 50 attributes, least of {rounds} rounds")
     print(f"{'':<18} unpack   name   decode  limits  columns    web  insert of 1  of 4    web + 4")
     with tempfile.TemporaryDirectory(prefix="fs-decoding-") as folder:
         engine = Engine(folder)
         try:
-            events = [measured(form, rounds, engine) for form in FORMATS]
-            bulk(events[0], rounds, engine)
+            both = [measured(form, rounds, engine) for form in FORMATS]
+            for one, _ in both:
+                print(
+                    f"{one.form:<18} {one.unpack:6.1f} {one.name:6.1f} {one.decode:8.1f} "
+                    f"{one.limits:7.1f} {one.columns:8.1f} {one.web:6.1f} "
+                    f"{one.alone:10.1f} {one.together:10.1f} {one.both:8.1f}",
+                    flush=True,
+                )
+            bulk(both[0][1], rounds, engine)
         finally:
             engine.connection.close()
+    print(f"\n{tables([one for one, _ in both], bytes_on_disk())}")
 
 
 if __name__ == "__main__":

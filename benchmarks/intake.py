@@ -4,9 +4,10 @@
 
 Starts a stack of its own and takes about nine minutes. Prints: events/s of each format, 1,000
 events of 50 attributes a batch, gzip, and of the engine's own bulk insert of the same rows in the
-same run; the CPU that each process took for it; what is sustained at a rate while pages are read,
-with the web process's memory; and query times while half of that comes in, beside the same queries
-idle. `benchmarks.decoding` has the CPU by stage, which a busy machine changes less.
+same run; the CPU that each process took for it; query times idle, while half of the first rate
+comes in, and while the engine alone is given as many rows (the floor); and what is sustained at a
+rate while pages are read, with the web process's memory. `benchmarks.decoding` has the CPU by
+stage, which a busy machine changes less.
 """
 
 import argparse
@@ -14,11 +15,9 @@ import contextlib
 import gzip
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -30,19 +29,12 @@ import msgpack
 import orjson
 import requests
 
+from benchmarks import intake_paced
 from benchmarks.ingest_100k import _set, straight
-from tests.faults.endurance import EMAIL, PAGES, PASSWORD, _memory_mib
-from tests.faults.traffic import Reader
+from tests.faults.endurance import EMAIL, PASSWORD
 from tests.stack.processes import GIVEN, ROOT, Up, free_port
 
-BATCH, SENDERS = 1000, 4
-QUERIES: dict[str, dict[str, Any]] = {
-    "count by route": {"breakdowns": ["route"]},
-    "p95 by build": {
-        "calculations": [{"op": "P95", "column": "duration_ms"}], "breakdowns": ["build_id"],
-    },
-    "an attribute": {"breakdowns": ["app.text_3"], "limit": 10},
-}  # fmt: skip
+BATCH, SENDERS = intake_paced.BATCH, intake_paced.SENDERS
 
 
 def named(number: int) -> dict[str, Any]:
@@ -120,11 +112,10 @@ FORMATS: dict[str, tuple[str, str, Callable[[int], bytes]]] = {
 }  # fmt: skip
 
 
-def send(url: str, content_type: str, key: str, bodies: list[bytes], pause_s: float = 0) -> int:
+def send(url: str, content_type: str, key: str, bodies: list[bytes]) -> int:
     """Posts each body until it is taken; returns how often it was told to come again."""
     session, again = requests.Session(), 0
     headers = {"X-API-Key": key, "Content-Type": content_type, "Content-Encoding": "gzip"}
-    due = time.monotonic()
     for body in bodies:
         while True:
             response = session.post(url, data=body, headers=headers, timeout=60)
@@ -133,8 +124,6 @@ def send(url: str, content_type: str, key: str, bodies: list[bytes], pause_s: fl
             assert response.status_code in (429, 503), response.content[:300]
             again += 1
             time.sleep(0.5)
-        due += pause_s
-        time.sleep(max(due - time.monotonic(), 0))
     return again
 
 
@@ -190,63 +179,6 @@ def rate(up: Up, boot: dict[str, Any], form: str, events: int) -> tuple[float, l
     return events / took, bodies
 
 
-def queried(up: Up, boot: dict[str, Any], seconds: float) -> dict[str, float]:
-    """The median time of each query, in milliseconds, asked in turn."""
-    url = f"{up.addresses()['WEB_URL']}/api/v1/projects/acme/environments/production/query"
-    took: dict[str, list[float]] = {name: [] for name in QUERIES}
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for name, query in QUERIES.items():
-            # Windows differ, so that no cache answers.
-            spec = {**query, "time_range": 3600 + int(time.monotonic() * 1000) % 997}
-            began = time.perf_counter()
-            response = requests.post(
-                url, json=spec, headers={"Authorization": f"Bearer {boot['token']}"}, timeout=60
-            )
-            assert response.status_code == 200, response.text[:300]
-            took[name].append((time.perf_counter() - began) * 1000)
-    return {name: round(statistics.median(each)) for name, each in took.items()}
-
-
-def sustained(
-    up: Up, boot: dict[str, Any], bodies: list[bytes], minutes: float, per_second: float
-) -> None:
-    """Sends at a rate from several processes while pages are read and memory is watched."""
-    url, key = up.addresses()["WEB_URL"], boot["ingest_key"]
-    batches = int(minutes * 60 * per_second / BATCH)
-    # An empty ResourceSpans after the others, as a gzip member, makes each body another one.
-    fresh = [
-        bodies[n % len(bodies)] + gzip.compress(b"\x0a\x06\x1a\x04" + n.to_bytes(4), 1)
-        for n in range(batches)
-    ]
-    memory: list[int] = []
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(5):
-            memory.append(_memory_mib(up))
-
-    threading.Thread(target=watch, daemon=True).start()
-    pause_s = SENDERS * BATCH / per_second
-    began = time.perf_counter()
-    with Reader(url, EMAIL, PASSWORD, PAGES) as reader, ProcessPoolExecutor(SENDERS) as pool:
-        shares = [fresh[place::SENDERS] for place in range(SENDERS)]
-        path, content_type, _ = FORMATS["OTLP protobuf"]
-        told = [
-            pool.submit(send, url + path, content_type, key, share, pause_s) for share in shares
-        ]
-        again = sum(one.result() for one in told)
-    took = time.perf_counter() - began
-    stop.set()
-    print(
-        f"sustained for {took:.0f} s: {batches * BATCH / took:,.0f} events/s of {per_second:,.0f} "
-        f"asked ({again} times told to come again); pages {dict(reader.statuses)}, slowest "
-        f"{reader.slowest_s:.1f} s; web memory {memory[:1]} … {memory[-1:]} MiB, most "
-        f"{max(memory, default=0)}",
-        flush=True,
-    )
-
-
 def bootstrapped(data: Path) -> dict[str, Any]:
     command = [sys.executable, "manage.py", "bootstrap", "--project", "acme", "--email", EMAIL]
     done = subprocess.run(
@@ -258,7 +190,12 @@ def bootstrapped(data: Path) -> dict[str, Any]:
         check=True,
     )
     answer = json.loads(done.stdout.strip().splitlines()[-1])
-    return {**answer["environments"]["production"], "token": answer["api_token"]}
+    environments = answer["environments"]
+    return {
+        **environments["production"],
+        "other_key": environments["staging"]["ingest_key"],
+        "token": answer["api_token"],
+    }
 
 
 def main() -> None:
@@ -283,15 +220,8 @@ def main() -> None:
                     f"events/s; OTLP protobuf over HTTP is {first / bulk:.0%} of it",
                     flush=True,
                 )
-            print(f"queries idle, median ms: {queried(up, boot, 10)}", flush=True)
-            loaded = threading.Thread(
-                target=sustained, args=(up, boot, bodies, 0.5, first / 2), daemon=True
-            )
-            loaded.start()
-            time.sleep(5)
-            print(f"the same at half the rate, median ms: {queried(up, boot, 20)}", flush=True)
-            loaded.join()
-            sustained(up, boot, bodies, options.minutes, options.rate)
+            intake_paced.beside(up, boot, bodies, first / 2)
+            intake_paced.sustained(up, boot["ingest_key"], bodies, options.minutes, options.rate)
         finally:
             up.stop()
 

@@ -141,16 +141,17 @@ def bounds(place: int) -> tuple[float, float]:
 
 def value(one: Calculation, found: Any) -> Any:
     """A slot's value as the answer gives it: whole numbers without a fraction, null for none."""
-    if one.op == "HEATMAP":
-        return [[*bounds(place), value(COUNT, n)] for place, n in sorted(found.items()) if n]
+    if one.op == "HEATMAP":  # thousands of them an answer
+        return [
+            [*bounds(place), int(n) if n.is_integer() else n]
+            for place, n in sorted(found.items())
+            if n
+        ]
     if isinstance(found, float):
         if not math.isfinite(found):
             return None
         return int(found) if found.is_integer() and abs(found) < 2**53 else found
     return found
-
-
-COUNT = Calculation("COUNT", None)
 
 
 def steps(values: list[Any]) -> list[Any]:

@@ -33,13 +33,26 @@ class Frame:
     prefix: str = ""  # of the pictures' ids, where a page has several answers
     read_since: datetime | None = None  # where only the steps from there on are known
 
-    @property
-    def starts(self) -> list[datetime]:
+    def steps(self) -> "Steps":
         """Every step of the window, so that a line shows where nothing came in."""
         first = int((self.read_since or self.since).timestamp()) // self.step_s * self.step_s
         # The step under way is left out, so that no line ends in a drop that is not there.
         last = int(self.until.timestamp()) - self.step_s + 1
-        return [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]
+        starts = [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]
+        return Steps(
+            starts,
+            [axes.x(start) for start in starts],
+            [f"{start.astimezone(self.zone):%H:%M:%S}" for start in starts],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Where the steps of a picture begin: as times, as Plotly reads them, on the local clock."""
+
+    starts: list[datetime]
+    xs: list[str]
+    clocks: list[str]
 
 
 def pictures(answer: dict[str, Any], by: Sequence[str], frame: Frame) -> list[Chart]:
@@ -67,43 +80,44 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
     shown = [group_name(row["data"], by) for row in answer["results"][:MOST_LINES]]
     now = _points(answer["series"], name, by)
     before = _points(answer.get("compare", {}).get("series", []), name, by)
-    starts = frame.starts
+    steps = frame.steps()
     zero = 0 if split(name)[0] in ("COUNT", "COUNT_DISTINCT", "CONCURRENCY") else None
+
+    def along(points: dict[str, dict[str, Any]], group: str) -> list[Any]:
+        known = points.get(group, {})
+        return [known.get(at, zero) for at in steps.xs]
+
+    values = [along(now, group) for group in shown]
+    written = [[units.text(value, name) for value in line] for line in values]
     traces = []
     tops = []
     for number, group in enumerate(shown):
         if before and number < 2:
-            old = [before.get(group, {}).get(axes.x(start), zero) for start in starts]
-            traces.append(
-                _line(starts, old, f"{group} earlier".strip(), name, frame, "@baseline/70", "dot")
-            )
+            old = along(before, group)
+            texts = [units.text(value, name) for value in old]
+            title = f"{group} earlier".strip()
+            traces.append(_line(steps, old, texts, title, "@baseline/70", "dot"))
             tops += old
-        values = [now.get(group, {}).get(axes.x(start), zero) for start in starts]
         colour, dash = SHADES[number], DASHES[number]
-        traces.append(_line(starts, values, group, name, frame, colour, dash))
-        tops += values
+        traces.append(_line(steps, values[number], written[number], group, colour, dash))
+        tops += values[number]
     known = [value for value in tops if value is not None]
     top = max(known, default=0) * 1.12 or 1
     low = min(0.0, min(known, default=0) * 1.12)
     layout = _layout(frame)
     layout["yaxis"] = {"domain": PANEL, "nticks": 5, "range": [low, top], **units.axis(name)}
-    layout["annotations"] = _names(shown, now, starts, top - low) if by else []
+    layout["annotations"] = _names(shown, values, steps, top - low) if by else []
     if by:
         layout["margin"]["r"] = 110
     traces.append(annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"))
+    times = [axes.time_text(start, frame.zone) for start in steps.starts]
     return Chart(
         id=f"{frame.prefix}picture-{place}",
         title=f"{units.named(name).capitalize()} over time",
         summary=_summary(answer, name, by, shown, frame),
         figure={"data": traces, "layout": layout},
         columns=("Time", *((group or units.named(name)) for group in shown)),
-        rows=tuple(
-            (
-                axes.time_text(start, frame.zone),
-                *(units.text(now.get(group, {}).get(axes.x(start), zero), name) for group in shown),
-            )
-            for start in starts
-        ),
+        rows=tuple(zip(times, *written, strict=True)),
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )
@@ -112,29 +126,31 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
 def _points(
     series: Sequence[dict[str, Any]], name: str, by: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Values by group and by the text of their time."""
+    """Values by group and by the text of their time, as Plotly reads it."""
     found: dict[str, dict[str, Any]] = {}
     for point in series:
         group = group_name(point["data"], by)
-        at = axes.x(datetime.fromisoformat(point["time"]))
-        found.setdefault(group, {})[at] = point["data"].get(name)
+        found.setdefault(group, {})[_x(point["time"])] = point["data"].get(name)
     return found
 
 
+def _x(time: str) -> str:
+    """A time of an answer, always UTC and whole seconds, as `axes.x` writes it."""
+    return time.removesuffix("Z")
+
+
 def _line(
-    starts: Sequence[datetime], values: Sequence[Any], group: str, name: str, frame: Frame,
-    colour: str, dash: str,
-) -> dict[str, Any]:  # fmt: skip
+    steps: Steps, values: Sequence[Any], texts: Sequence[str], group: str, colour: str, dash: str
+) -> dict[str, Any]:
     label = axes.plain(group, 40)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": label,
-        "x": [axes.x(start) for start in starts],
+        "x": steps.xs,
         "y": [None if value is None else float(f"{value:.6g}") for value in values],
         "text": [
-            f"{label}<br>{start.astimezone(frame.zone):%H:%M:%S} {units.text(value, name)}"
-            for start, value in zip(starts, values, strict=True)
+            f"{label}<br>{clock} {text}" for clock, text in zip(steps.clocks, texts, strict=True)
         ],
         "hovertemplate": "%{text}<extra></extra>",
         "line": {"color": colour, "width": 1.7, "dash": dash},
@@ -152,27 +168,20 @@ def _layout(frame: Frame) -> dict[str, Any]:
 
 
 def _names(
-    shown: Sequence[str],
-    points: dict[str, dict[str, Any]],
-    starts: Sequence[datetime],
-    height: float,
+    shown: Sequence[str], values: Sequence[Sequence[Any]], steps: Steps, height: float
 ) -> list[dict[str, Any]]:
     """Each line's name at its end, pushed apart."""
     ends = []
-    for place, group in enumerate(shown):
-        known = [
-            (start, value)
-            for start in starts
-            if (value := points.get(group, {}).get(axes.x(start))) is not None
-        ]
-        if known:
-            ends.append((known[-1][1], known[-1][0], group, SHADES[place]))
+    for place, (group, line) in enumerate(zip(shown, values, strict=True)):
+        last = next((at for at in reversed(range(len(line))) if line[at] is not None), None)
+        if last is not None:
+            ends.append((line[last], steps.xs[last], group, SHADES[place]))
     notes, floor = [], float("-inf")
     for value, at, group, colour in sorted(ends, key=lambda end: end[0]):
         floor = max(value, floor + height * 0.08)
         notes.append(
             {
-                "text": axes.plain(group or "all", 14), "showarrow": False, "x": axes.x(at),
+                "text": axes.plain(group or "all", 14), "showarrow": False, "x": at,
                 "y": floor, "xanchor": "left", "xshift": 6,
                 "font": {"size": 11, "color": colour, "weight": 600},
             }
@@ -205,21 +214,20 @@ def heatmap(
     """Time × value, darker where more events are. Its box can be dragged: `data-box`."""
     field = column or split(name)[1]
     bins = sorted({(low, high) for point in series for low, high, _ in point["data"][name]})
-    starts = frame.starts
+    steps = frame.steps()
     columns: dict[str, dict[tuple[float, float], float]] = {}
     for point in series:  # of every group, added up
-        column_of = columns.setdefault(axes.x(datetime.fromisoformat(point["time"])), {})
+        column_of = columns.setdefault(_x(point["time"]), {})
         for low, high, count in point["data"][name]:
             column_of[low, high] = column_of.get((low, high), 0) + count
     ladder = _ladder(bins)
     rows = {pair: number for number, pair in enumerate(ladder)}
-    z: list[list[float | None]] = [[None] * len(starts) for _ in ladder]
-    for across, start in enumerate(starts):
-        for pair, count in columns.get(axes.x(start), {}).items():
+    z: list[list[float | None]] = [[None] * len(steps.xs) for _ in ladder]
+    for across, at in enumerate(steps.xs):
+        for pair, count in columns.get(at, {}).items():
             z[rows[pair]][across] = count
     form = f"MAX({field})"
     texts = [f"{units.text(low, form)} to {units.text(high, form)}" for low, high in ladder]
-    clock = [f"{start.astimezone(frame.zone):%H:%M:%S}" for start in starts]
     edges = [low for low, _ in ladder]
     layout = _layout(frame)
     layout["yaxis"] = {
@@ -234,13 +242,13 @@ def heatmap(
     traces = [
         {
             "type": "heatmap",
-            "x": [axes.x(start + middle) for start in starts],
+            "x": [axes.x(start + middle) for start in steps.starts],
             "y": list(range(len(ladder))),
             "z": z,
             "text": [  # none where nothing is, which is most of a picture
                 [
                     f"{at}<br>{text}" if count is not None else ""
-                    for at, count in zip(clock, row, strict=True)
+                    for at, count in zip(steps.clocks, row, strict=True)
                 ]
                 for text, row in zip(texts, z, strict=True)
             ],
@@ -252,20 +260,17 @@ def heatmap(
         annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"),
     ]
     layout["meta"] = {"column": field, "edges": [[low, high] for low, high in ladder]}
-    total = sum(count for point in series for *_, count in point["data"][name])
+    sums = [sum(filter(None, row)) for row in z]
     return Chart(
         id=f"{frame.prefix}picture-{place}",
         title=f"{field} over time, the stronger the more events",
         summary=(
-            f"{words.plural(total, 'event')}; a column each {words.duration(frame.step_s)}."
+            f"{words.plural(sum(sums), 'event')}; a column each {words.duration(frame.step_s)}."
             f" {annotations.said(frame.groups)}"
         ).strip(),
         figure={"data": traces, "layout": layout},
         columns=(field, "Events"),
-        rows=tuple(
-            (text, words.number(sum(value or 0 for value in row)))
-            for text, row in zip(texts, z, strict=True)
-        ),
+        rows=tuple((text, words.number(total)) for text, total in zip(texts, sums, strict=True)),
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )

@@ -8,6 +8,17 @@
   };
   const probe = document.createElement("span");
   probe.hidden = true;
+  // Plotly is a megabyte and a half to read: it comes after the page is painted, not before.
+  const { plotly } = document.currentScript.dataset;
+  const painted = new Promise((done) => {
+    if (document.hidden) done();
+    else requestAnimationFrame(() => setTimeout(done));
+  });
+  painted.then(() => {
+    const script = Object.assign(document.createElement("script"), { src: plotly });
+    script.addEventListener("load", () => drawAll(document));
+    document.head.append(script);
+  });
 
   function colour(name, percent) {
     probe.style.color = `var(--${name})`;
@@ -67,10 +78,9 @@
   ];
   const drawAll = (root) => figures(root).forEach(draw);
 
-  document.addEventListener("DOMContentLoaded", () => drawAll(document));
   document.addEventListener("htmx:afterSwap", () => drawAll(document));
   document.addEventListener("htmx:beforeCleanupElement", (event) => {
-    if (event.target.matches?.("[data-plot]")) Plotly.purge(event.target);
+    if (event.target.matches?.("[data-plot]")) window.Plotly?.purge(event.target);
   });
   document.addEventListener("flipscope:theme", () => drawAll(document));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));

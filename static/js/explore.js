@@ -20,9 +20,10 @@
   document.addEventListener("input", grow);
   document.addEventListener("change", grow);
 
-  function prepare() {
-    for (const button of document.querySelectorAll("[data-png]")) button.hidden = false;
-  }
+  document.addEventListener("flipscope:drawn", ({ target }) => {
+    const button = target.closest("section")?.querySelector("[data-png]");
+    if (button) button.hidden = false;
+  });
   // What a picture says away from its page: its title, of when and where, on a ground of its own.
   const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/</g, "&lt;").replace(/>/g, "&gt;");
   function picture(plot, section) {
@@ -56,6 +57,4 @@
       navigator.sendBeacon(form.action, new FormData(form));
     }
   });
-  document.addEventListener("DOMContentLoaded", prepare);
-  document.addEventListener("htmx:afterSwap", prepare);
 })();

@@ -1,6 +1,7 @@
 """Pictures in templates: charts with their twins, verdict pills, marks of changes, intervals."""
 
 import json
+from html import escape
 from typing import Any
 
 from django import template
@@ -31,6 +32,20 @@ def chart(chart: Chart) -> dict[str, Chart]:
 def as_json(figure: dict[str, Any]) -> str:
     """A figure as text. Not in a <script>: htmx takes those out of every fragment."""
     return json.dumps(figure, cls=DjangoJSONEncoder, separators=(",", ":"))
+
+
+@register.filter
+def rows(chart: Chart) -> SafeString:
+    """The rows of a chart's table. By hand: there are hundreds, and a template takes longer than
+    many a question itself."""
+    return mark_safe(  # noqa: S308  # escaped below
+        "\n".join(
+            f'<tr><th scope="row">{escape(first)}</th>'
+            + "".join([f'<td class="num">{escape(cell)}</td>' for cell in rest])
+            + "</tr>"
+            for first, *rest in chart.rows
+        )
+    )
 
 
 @register.inclusion_tag("web/_verdict.html")

@@ -16,6 +16,7 @@ from events.query.answer import answered
 from events.query.spec import parse
 from events.store import progress
 from events.store.read import QueryStopped, Statement
+from insights.explore import pages
 from projects.models import Environment
 from tests.conftest import Cast
 from tests.events.test_query import items, store
@@ -49,8 +50,13 @@ def test_the_page_comes_first_and_asks_for_its_answer(
 
 
 def test_the_rows_come_first_and_their_pictures_after_them(
-    viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
+    viewer_page: Client,
+    outsider_page: Client,
+    made: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(pages, "QUICK_MS", 0)
+
     def asked(text: str, what: str) -> str:
         (found,) = re.findall(rf'hx-get="({PAGE}/{what}\?[^"]+)"', text)
         return str(found).replace("&amp;", "&")
@@ -74,6 +80,12 @@ def test_the_rows_come_first_and_their_pictures_after_them(
     whole = piece(asked(viewer_page.get(PAGE).content.decode(), "answer"))
     assert "Count over time" in whole
     assert "explore/pictures" not in whole
+    # Rows that came quickly bring their pictures.
+    monkeypatch.setattr(pages, "QUICK_MS", 10**9)
+    both = piece(asked(page, "answer"))
+    assert both.count('class="value"') == 5
+    assert "P95 of duration_ms over time" in both
+    assert "explore/pictures" not in both
 
 
 def test_the_newest_part_comes_while_all_of_it_is_asked(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Playwright keeps an event loop in this thread, which Django would take for an async caller.
@@ -15,6 +15,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 # What Plotly sets on its own elements and the policy blocks without any visible effect.
 HARMLESS = ("style-src-attr", "Applying inline style violates")
 Open = Callable[..., Page]
+expect.set_options(timeout=30_000)  # at most: on a busy machine five seconds are short
 STREAM = "**/flags/stream?*"
 SILENT: dict[str, Any] = {
     "status": 200,

@@ -37,8 +37,9 @@ MAX_EXPRESSION = 2000
 MAX_SPAN_S = 10 * 366 * 86_400
 EARLIEST, LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 UNSUPPORTED = {
-    "formulas": "Arithmetic over calculations is not answered: ask for the calculations it is made"
-    " of. Arithmetic within an event is a calculated field."
+    "formulas": "Formulas, arithmetic over calculations such as SUM / COUNT, are not answered. Ask"
+    " for the calculations they are made of and combine the numbers that come back. Arithmetic"
+    " within one event goes into calculated_fields."
 }
 KNOWN = {
     "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings", "limit",

@@ -98,7 +98,7 @@ def answer_of(
     first, later = first_of(environment, question, known, now=now, ask=ask)
     if later is None:
         return first
-    return drawn(environment, question, known, later, ask=ask, base=base, prefix=prefix)
+    return drawn(environment, question, known, later, first, ask=ask, base=base, prefix=prefix)
 
 
 def first_of(
@@ -125,12 +125,13 @@ def drawn(
     question: Question,
     known: Iterable[Known],
     later: Later,
+    first: Answered | None = None,
     *,
     ask: Ask,
     base: str,
     prefix: str = "",
 ) -> Answered:
-    """The rows with their pictures. Raises as `answer_of` does."""
+    """The pictures with the rows of `first`, or alone. Raises as `answer_of` does."""
     zone = environment.zone
     asked = meant(question, known, now=later.now, zone=zone)
     given = later.given
@@ -149,7 +150,12 @@ def drawn(
         groups=tuple(annotations.grouped(marks, asked.since, asked.until, apart)),
     )
     found = tuple(pictures(given, question.by, frame)) if given["results"] else ()
-    return replace(_tabled(question, asked, given), pictures=found)
+    took = words.milliseconds(given["took_ms"])
+    if later.stepwise:
+        first = _tabled(question, asked, given)
+    elif first is None:
+        first = Answered(asked, took, given["events_read"])
+    return replace(first, took=took, pictures=found)
 
 
 def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered:
@@ -159,6 +165,8 @@ def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered
         for row in given.get("compare", {}).get("results", [])
     }
     other = given.get("other")
+    fewer = question.fewer()
+    events = question.fewer(view="events", by=())
     return Answered(
         meant=asked,
         took=words.milliseconds(given["took_ms"]),
@@ -166,7 +174,9 @@ def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered
         told=told.sentence(question, given),
         heads=(*question.by, *(units.named(one) for one in keys)),
         calculations=tuple(keys),
-        rows=tuple(_row(row["data"], question, keys, before) for row in given["results"]),
+        rows=tuple(
+            _row(row["data"], question, keys, before, fewer, events) for row in given["results"]
+        ),
         other=tuple(units.text(other["data"][one], one) for one in keys) if other else (),
         other_groups=other["groups"] if other else 0,
         earlier=question.earlier if "compare" in given else "",
@@ -190,37 +200,36 @@ def _row(
     question: Question,
     keys: list[str],
     before: dict[tuple[Any, ...], dict[str, Any]],
+    fewer: Callable[..., str],
+    events: Callable[..., str],
 ) -> Row:
+    """`fewer` and `events` give the addresses of this question and of its events, filtered."""
     derived = {name for name, _ in question.derived}
     cells = []
-    narrowed = question
+    narrowed = []
     for name in question.by:
         value = data[name]
         only, without = _filters(name, value)
         if name not in derived:
-            narrowed = narrowed.filtered(*only)
+            narrowed.append(only)
         cells.append(
-            Cell(
-                units.text(value) if value is not None else "none",
-                question.filtered(*only).address(),
-                question.filtered(*without).address(),
-            )
+            Cell(units.text(value) if value is not None else "none", fewer(only), fewer(without))
         )
     old = before.get(_group(data, question.by), {})
     return Row(
         cells=tuple(cells),
         values=tuple(units.text(data[one], one) for one in keys),
         earlier=tuple(units.text(old.get(one), one) for one in keys) if before else (),
-        events=narrowed.address(view="events", by=()),
+        events=events(*narrowed),
     )
 
 
-def _filters(name: str, value: Any) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+def _filters(name: str, value: Any) -> tuple[Where, Where]:
     """(this value only, everything but it) as filters."""
     if value is None:
-        return (name, "does-not-exist", ""), (name, "exists", "")
+        return Where(name, "does-not-exist"), Where(name, "exists")
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    return (name, "=", text), (name, "!=", text)
+    return Where(name, "=", text), Where(name, "!=", text)
 
 
 def _rows_of(

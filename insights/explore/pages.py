@@ -145,7 +145,9 @@ def _begun(here: Place, token: str) -> dict[str, Any]:
         first, later = first_of(where, here.question, here.kinds, now=here.now, ask=ask)
         if later is None or _at_once(first, later):
             if later is not None:
-                first = drawn(where, here.question, here.kinds, later, ask=ask, base=here.base)
+                first = drawn(
+                    where, here.question, here.kinds, later, first, ask=ask, base=here.base
+                )
             return {"answer": first}
     except UNANSWERED as error:
         return unanswered(error)

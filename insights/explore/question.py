@@ -5,7 +5,7 @@ sends just so. `address()` is the one canonical form: no blanks, no defaults.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -46,6 +46,11 @@ class Where:
     field: str
     op: str
     value: str = ""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Its part of an address."""
+        return [("field", self.field), ("is", self.op), ("value", self.value)]
 
     @property
     def said(self) -> str:
@@ -91,7 +96,7 @@ class Question:
             op, column = split(one)
             pairs += [("op", op), ("of", column)]
         for where in asked.where:
-            pairs += [("field", where.field), ("is", where.op), ("value", where.value)]
+            pairs += where.pairs
         pairs += [("by", name) for name in asked.by]
         for having in asked.having:
             pairs += [
@@ -124,6 +129,24 @@ class Question:
         more = Where(name, op, value)
         kept = tuple(one for one in self.where if one != more)
         return replace(self, where=(*kept, more), any=False, **changes)
+
+    def fewer(self, **changes: Any) -> Callable[..., str]:
+        """Addresses of `filtered` questions by their filters: a page has hundreds."""
+        asked = replace(self, any=False, **changes)
+        mark = Where("\x00", "=")  # no filter of anybody's
+        head, _, tail = (
+            replace(asked, where=(*asked.where, mark)).address().rpartition(urlencode(mark.pairs))
+        )
+
+        def address(*more: Where) -> str:
+            if not more:
+                return self.address(**changes)
+            if any(one in asked.where for one in more):
+                kept = tuple(one for one in asked.where if one not in more)
+                return replace(asked, where=(*kept, *more)).address()
+            return head + "&".join(urlencode(one.pairs) for one in more) + tail
+
+        return address
 
     def without_filter(self, place: int) -> "Question":
         return replace(self, where=self.where[:place] + self.where[place + 1 :])

@@ -1,5 +1,6 @@
 """Units from fields' names: how a value of a calculation is written, and what an axis says."""
 
+from functools import lru_cache
 from typing import Any
 
 from insights.explore.question import split
@@ -12,6 +13,7 @@ SHARES = ("_share", "_ratio", "_fraction")
 UNITLESS = ("COUNT", "COUNT_DISTINCT", "CONCURRENCY")
 
 
+@lru_cache(maxsize=1024)  # asked for each of thousands of values
 def unit(calculation: str) -> str:
     """ms, s, bytes, share or nothing."""
     op, column = split(calculation)

@@ -331,9 +331,7 @@ def test_a_token_of_another_project_can_not_ask_here(
 def test_a_pattern_that_explodes_elsewhere_is_answered_here(environment: Environment) -> None:
     store(environment, [{"service": "a", "plan": "a" * 5000 + end} for end in ("!", "")])
     for pattern in ("^(a+)+$", "^(a|a)*$", "^(.*a){20}$"):  # elsewhere this would never end
-        found = ask(
-            environment, filters=[{"column": "plan", "op": "matches", "value": pattern}]
-        )
+        found = ask(environment, filters=[{"column": "plan", "op": "matches", "value": pattern}])
         assert found["results"] == [{"data": {"COUNT": 1}}]
     with pytest.raises(QueryError) as caught:
         ask(environment, filters=[{"column": "plan", "op": "matches", "value": "a(?=b)"}])

@@ -41,6 +41,19 @@ def test_an_address_holds_the_whole_question(question: Question) -> None:
     assert read(QueryDict(question.address())) == question
 
 
+def test_addresses_of_fewer_events_are_those_of_the_filtered_questions() -> None:
+    there = Where("plan", "=", "a&b=c")
+    for where in ((), (there,), (Where("n", ">", "1"), there)):
+        question = Question(show=("COUNT",), where=where, any=True, by=("plan",), limit="7")
+        fewer = question.fewer()
+        for name, value in (("plan", "a&b=c"), ("plan", ""), ("field=%00", "\x01&is=")):
+            assert fewer(Where(name, "=", value)) == question.filtered(name, "=", value).address()
+        both = question.filtered("a", "=", "1").filtered("b", "exists", view="events", by=())
+        events = question.fewer(view="events", by=())
+        assert events(Where("a", "=", "1"), Where("b", "exists")) == both.address()
+        assert events() == question.address(view="events", by=())
+
+
 def test_blank_lines_of_a_form_are_no_part_of_the_question() -> None:
     get = QueryDict("op=COUNT&of=&op=&of=&field=&is=%3D&value=&by=&having=&having_is=%3E&window=2h")
     assert read(get) == Question(show=("COUNT",))

@@ -147,7 +147,7 @@ def _lines(
 
 
 def where_lines(filters: tuple[Where, ...]) -> tuple[Line, ...]:
-    """Filters of a form that holds several questions: rows and two blanks."""
+    """Filters of a form that holds several questions: rows and a blank."""
     rows = [(one.field, one.op, one.value) for one in filters]
     made = [Line(place, row) for place, row in enumerate(rows)]
-    return (*made, *(Line(len(made) + more, ("", "=", "")) for more in range(2)))
+    return (*made, Line(len(made), ("", "=", "")))

@@ -118,6 +118,7 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
         figure={"data": traces, "layout": layout},
         columns=("Time", *((group or units.named(name)) for group in shown)),
         rows=tuple(zip(times, *written, strict=True)),
+        unit=units.unit(name),
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )

@@ -6,6 +6,8 @@ from insights.explore import units
 from insights.explore.question import WINDOWS, Question, read
 from web import words
 
+LISTED = {"events": "Raw events", "traces": "Traces"}
+
 
 def said(address: str) -> str:
     """The question of an address, short."""
@@ -14,8 +16,8 @@ def said(address: str) -> str:
 
 def in_words(question: Question) -> str:
     shown = words.joined([units.named(one) for one in question.show or ("COUNT",)])
-    text = f"{shown[:1].upper()}{shown[1:]}"
-    if question.by:
+    text = LISTED.get(question.view) or f"{shown[:1].upper()}{shown[1:]}"
+    if question.by and question.view not in LISTED:
         text += f" by {words.joined(question.by)}"
     if question.where:
         join = " or " if question.any else " and "

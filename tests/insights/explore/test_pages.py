@@ -182,6 +182,7 @@ def test_an_impossible_question_is_said_not_raised(
 ) -> None:
     for address, said in (
         ("by=never", "No event of this environment has a field named never"),
+        ("by=plan&by=never", "(Split by, line 2)"),
         ("op=P95&of=plan", "P95 wants a number"),
         ("field=n&is=%3D&value=x", "A number is wanted"),
         ("field=plan&is=matches&value=(", "Not a regular expression"),

@@ -3,7 +3,7 @@ worse or better has its own colour, and marks that would lie on each other becom
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ class Group:
 
     kind: str
     told: tuple[Told, ...]
+    aside: timedelta = timedelta(0)  # how far its mark stands from it, beside those before it
 
     @property
     def at(self) -> datetime:
@@ -73,7 +74,16 @@ def grouped(
             near.append(one)
         if near:
             groups.append(Group(kind, tuple(near)))
-    return sorted(groups, key=lambda group: group.at)
+    return _apart(sorted(groups, key=lambda group: group.at), width)
+
+
+def _apart(groups: Sequence[Group], width: timedelta) -> list[Group]:
+    """Marks of different kinds that would lie on each other, side by side."""
+    placed: list[Group] = []
+    for group in groups:
+        free = placed[-1].at + placed[-1].aside + width if placed else group.at
+        placed.append(replace(group, aside=max(free - group.at, timedelta(0))))
+    return placed
 
 
 def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> dict[str, Any]:
@@ -82,7 +92,7 @@ def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> di
         "type": "scatter",
         "mode": "markers+text",
         "name": "changes",
-        "x": [axes.x(group.at) for group in groups],
+        "x": [axes.x(group.at + group.aside) for group in groups],
         "y": [0] * len(groups),
         "yaxis": yaxis,
         "customdata": [_link(group, base) for group in groups],

@@ -126,7 +126,7 @@ def _difference(
     for test, (outside, inside) in tests:
         units = None if name == UNIT else counted.units
         excess = _bound(inside, chosen, outside, others, z, units)
-        values.append((excess, test, inside.n / chosen.n, outside.n / others.n))
+        values.append((excess, test, _share(inside, chosen), _share(outside, others)))
     best = max(values, key=lambda one: one[0])
     if best[0] <= 0:
         return None
@@ -162,7 +162,7 @@ def _bound(
 
     `units` is how many users the others and the selected have, None where requests count alone.
     """
-    share, base = inside.n / chosen.n, outside.n / others.n
+    share, base = _share(inside, chosen), _share(outside, others)
     if share <= base or not inside.squares or inside.n**2 / inside.squares < LEAST_EVENTS:
         return -1.0
     of_chosen = _spread(share, chosen.n**2 / chosen.squares)
@@ -171,6 +171,11 @@ def _bound(
         of_others = max(of_others, _clustered(base, outside, others, units[0], z))
         of_chosen = max(of_chosen, _clustered(share, inside, chosen, units[1], z))
     return share - base - z * sqrt(of_chosen + of_others)
+
+
+def _share(part: Weight, whole: Weight) -> float:
+    """Not above 1 where events came in between the statements that counted the two."""
+    return min(part.n / whole.n, 1.0)
 
 
 def _spread(share: float, size: float) -> float:

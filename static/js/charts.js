@@ -64,6 +64,10 @@
     const { data, layout } = resolve(JSON.parse(source.textContent));
     if (plot.clientWidth < 480) { // no room for them on a phone; the list beside has them
       layout.annotations = layout.annotations?.filter(({ name }) => name !== "wide");
+      for (const part of ["tickvals", "ticktext"]) { // else Plotly turns them on their side
+        const every = layout.xaxis?.[part];
+        if (every?.length > 4) layout.xaxis[part] = every.filter((_, place) => place % 2 === 0);
+      }
     }
     Plotly.react(plot, data, { ...layout, template: template(), autosize: true }, CONFIG);
     probe.remove();

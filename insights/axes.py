@@ -133,7 +133,7 @@ def marks(
 
 def hover(one: Told, zone: tzinfo) -> str:
     """A change in a few lines, safe to show: Plotly reads some tags."""
-    verdict = words.VERDICTS.get(one.verdict or "unknown", "")
+    verdict = words.VERDICTS.get(one.shown or "unknown", "")
     local = one.change.time.astimezone(zone)
     lines = [f"{plain(one.change.title)}", f"{local:%H:%M:%S}, {local.day} {local:%b}"]
     if one.change.kind != "marker":

@@ -23,6 +23,11 @@ class Told:
         return self.watch.verdict if self.watch and self.watch.looks else None
 
     @property
+    def shown(self) -> str | None:
+        """The verdict as pages tell it."""
+        return self.watch.shown if self.watch and self.watch.looks else None
+
+    @property
     def headline(self) -> str:
         return self.watch.headline if self.watch else ""
 

@@ -103,16 +103,17 @@ def examined(
     plan: Plan | None = None,
     length: FixedLength | None = None,
     above: Sequence[Caller] = (),
+    known: Health | None = None,
 ) -> Result:
     """A look at totals that have been fetched, of a deploy with those of its callers.
 
+    `known` is the flag's health, asked for here where the caller has not.
     Raises StoreUnavailable or QueryTooLarge.
     """
     of = comparison.cohorts
     if isinstance(of, Moment):
         return _told(_before_and_after(comparison, found), found)
-    known = None
-    if isinstance(of, Variants):
+    if isinstance(of, Variants) and known is None:
         known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
     return _told(
         judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length, above),

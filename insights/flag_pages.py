@@ -54,6 +54,10 @@ class FlagRow:
     def verdict(self) -> str | None:
         return self.watch.verdict if self.watch and self.watch.looks else None
 
+    @property
+    def shown(self) -> str | None:
+        return self.watch.shown if self.watch and self.watch.looks else None
+
 
 def flag_rows(
     environment: Environment, now: datetime, *, text: str = "", verdict: str = "", state: str = ""

@@ -6,15 +6,17 @@ alone, so it is asked once in a while and for all of an environment's flags toge
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 
 from events.query.flags import SEPARATOR
-from events.store.read import Statement, moment, run
+from events.store.read import QueryTooLarge, Statement, moment, run
 from insights import clocks
+from insights.folded import micros
 from web import words
 
 BOTH_NOTED = 0.01
@@ -114,70 +116,142 @@ class Health:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A flag, and the time in which its evaluations are asked about."""
+
+    flag: str
+    since: datetime
+    until: datetime
+
+
 def health(environment_id: int, flag: str, since: datetime, until: datetime) -> Health:
     """Of one flag, at most two minutes old. Raises StoreUnavailable and QueryTooLarge."""
-    name = hashlib.sha256(f"{flag} {since.isoformat()}".encode()).hexdigest()[:32]
-    key = f"health:{environment_id}:{name}"
-    found = cache.get(key)
-    if not isinstance(found, Health):
-        found = _asked(environment_id, flag, since, until)
-        cache.set(key, found, KEPT_S)
-    return found
+    return health_of_many(environment_id, [Window(flag, since, until)])[0]
 
 
-# Exposures are folded by the hour; what was served earlier in it belongs to another version.
-_DETAILS = f"""
-    SELECT DISTINCT trace, splitByChar('{SEPARATOR}', arrayJoin(arrayFilter(
-        one -> startsWith(one, concat({{flag:String}}, '{SEPARATOR}')), details))) AS parts
-    FROM exposures
-    WHERE environment = {{environment:UInt32}} AND has(flags, {{flag:String}})
-        AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}})
-        AND hour <= {{until:DateTime64(6, 'UTC')}}
-        AND trace IN (
-            SELECT trace FROM events
-            WHERE environment = {{environment:UInt32}} AND entry
-                AND time >= {{since:DateTime64(6, 'UTC')}}
-                AND time < {{until:DateTime64(6, 'UTC')}})"""  # noqa: S608  # constant fragments only
+def health_of_many(environment_id: int, windows: Sequence[Window]) -> list[Health]:
+    """In the order given; what is not known yet of all of them in one scan."""
+    keys = {window: _key(environment_id, window) for window in windows}
+    kept = cache.get_many(list(keys.values()))
+    found = {window: kept[key] for window, key in keys.items() if isinstance(kept.get(key), Health)}
+    while missing := [window for window in keys if window not in found]:
+        once = {window.flag: window for window in reversed(missing)}  # a flag once in each scan
+        fresh = _asked_within(environment_id, list(once.values()))
+        cache.set_many({keys[window]: one for window, one in fresh.items()}, KEPT_S)
+        found |= fresh
+    return [found[window] for window in windows]
 
 
-def _asked(environment_id: int, flag: str, since: datetime, until: datetime) -> Health:
-    parameters = {
-        "environment": environment_id,
-        "flag": flag,
-        "since": moment(since),
-        "until": moment(until),
+def _key(environment_id: int, window: Window) -> str:
+    """An end moves with every look, so it is left out: an answer lasts for two minutes anyway."""
+    name = f"{window.flag} {window.since.isoformat()}"
+    return f"health:{environment_id}:{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+def _asked_within(environment_id: int, windows: Sequence[Window]) -> dict[Window, Health]:
+    """In one scan, or half of the flags at a time where that is too much for one."""
+    try:
+        return _asked(environment_id, windows)
+    except QueryTooLarge:
+        if len(windows) == 1:
+            raise
+    middle = len(windows) // 2
+    halves = (windows[:middle], windows[middle:])
+    return {
+        window: one
+        for half in halves
+        for window, one in _asked_within(environment_id, half).items()
     }
-    reasons: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in run(
-        Statement(
-            f"""SELECT parts[2] AS variant, parts[3] AS reason, count() AS evaluations
-            FROM ({_DETAILS}) WHERE parts[2] != '' AND parts[3] != 'error'
-            GROUP BY variant, reason""",  # noqa: S608  # constant fragments only
-            parameters,
+
+
+def _asked(environment_id: int, windows: Sequence[Window]) -> dict[Window, Health]:
+    """Each of another flag."""
+    parameters: dict[str, Any] = {
+        "environment": environment_id,
+        "since": moment(min(window.since for window in windows)),
+        "until": moment(max(window.until for window in windows)),
+        "flags": [window.flag for window in windows],
+        "sinces": [micros(window.since) for window in windows],
+        "untils": [micros(window.until) for window in windows],
+    }
+    kinds = _kinds(parameters)
+    lost: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in run(Statement(_PLACELESS, parameters)).rows:
+        lost[row["flag"]][row["reason"]] = int(row["evaluations"])
+    off = {
+        span: clocks.said(clocks.askew(environment_id, *span))
+        for span in {_span(window) for window in windows}
+    }
+    return {
+        window: Health(
+            *kinds.get(window.flag, ({}, 0, 0)), dict(lost[window.flag]), off[_span(window)]
         )
-    ).rows:
-        reasons[row["variant"]][row["reason"]] = int(row["evaluations"])
-    units = run(
-        Statement(
-            f"""SELECT count() AS units, countIf(variants > 1) AS several FROM (
-                SELECT parts[4] AS version, parts[5] AS unit, uniqExact(parts[2]) AS variants
-                FROM ({_DETAILS}) WHERE parts[5] != '' AND parts[2] != '' GROUP BY version, unit)""",  # noqa: E501, S608
-            parameters,
-        )
-    ).rows
-    placeless = run(
-        Statement(
-            """SELECT reason, sum(count) AS evaluations FROM placeless
-            WHERE environment = {environment:UInt32} AND flag = {flag:String}
-                AND hour >= toStartOfHour({since:DateTime64(6, 'UTC')})
-                AND hour <= {until:DateTime64(6, 'UTC')} GROUP BY reason""",
-            parameters,
-        )
-    ).rows
-    return Health(
-        dict(reasons),
-        int(units[0]["units"]) if units else 0,
-        int(units[0]["several"]) if units else 0,
-        {row["reason"]: int(row["evaluations"]) for row in placeless},
-        clocks.said(clocks.askew(environment_id, since, until)),
-    )
+        for window in windows
+    }
+
+
+def _span(window: Window) -> tuple[datetime, datetime]:
+    """When clocks are looked at: flags that began within ten minutes share it."""
+    began = window.since.replace(second=0, microsecond=0)
+    return began - timedelta(minutes=began.minute % 10), window.until
+
+
+# A trace's details are a set of texts: flag, variant, reason, version and unit each. Equal texts
+# are counted before they are taken apart, as there are fewer of them by far. What an unmerged piece
+# of a trace repeats is counted again. Exposures are folded by the hour, and what was served earlier
+# in it belongs to another version: the trace's own requests say when it was.
+_KINDS = f"""
+    SELECT flag, sumMap(seen) AS reasons, countIf(unit != '') AS units,
+        countIf(unit != '' AND variants > 1) AS several
+    FROM (
+        SELECT flag, parts[4] AS version, parts[5] AS unit,
+            uniqExactIf(parts[2], parts[2] != '') AS variants,
+            sumMapIf(map(concat(parts[2], '{SEPARATOR}', parts[3]), evaluations),
+                parts[2] != '' AND parts[3] != 'error') AS seen
+        FROM (
+            SELECT splitByChar('{SEPARATOR}', detail) AS parts, parts[1] AS flag, evaluations
+            FROM (
+                SELECT detail, count() AS evaluations
+                FROM (
+                    SELECT trace, arrayJoin(details) AS detail,
+                        indexOf({{flags:Array(String)}},
+                            substring(detail, 1, position(detail, '{SEPARATOR}') - 1)) AS place
+                    FROM exposures
+                    WHERE environment = {{environment:UInt32}}
+                        AND hasAny(flags, {{flags:Array(String)}})
+                        AND hour >= toStartOfHour({{since:DateTime64(6, 'UTC')}})
+                        AND hour <= {{until:DateTime64(6, 'UTC')}}) AS told
+                INNER JOIN (
+                    SELECT trace, min(time) AS first, max(time) AS last FROM events
+                    WHERE environment = {{environment:UInt32}} AND entry
+                        AND time >= {{since:DateTime64(6, 'UTC')}}
+                        AND time < {{until:DateTime64(6, 'UTC')}} GROUP BY trace) AS own
+                    ON told.trace = own.trace
+                WHERE place > 0
+                    AND toUnixTimestamp64Micro(last) >= {{sinces:Array(Int64)}}[place]
+                    AND toUnixTimestamp64Micro(first) < {{untils:Array(Int64)}}[place]
+                GROUP BY detail))
+        GROUP BY flag, version, unit)
+    GROUP BY flag"""  # noqa: S608  # constant fragments only
+
+_PLACELESS = """
+    SELECT flag, reason, sum(count) AS evaluations FROM placeless
+    WHERE environment = {environment:UInt32} AND has({flags:Array(String)}, flag)
+        AND hour >= toStartOfHour(fromUnixTimestamp64Micro(
+            {sinces:Array(Int64)}[indexOf({flags:Array(String)}, flag)], 'UTC'))
+        AND hour <= fromUnixTimestamp64Micro(
+            {untils:Array(Int64)}[indexOf({flags:Array(String)}, flag)], 'UTC')
+    GROUP BY flag, reason"""
+
+
+def _kinds(parameters: dict[str, Any]) -> dict[str, tuple[dict[str, dict[str, int]], int, int]]:
+    """By flag: evaluations by variant and reason, units, and those of several variants."""
+    found = {}
+    for row in run(Statement(_KINDS, parameters)).rows:
+        reasons: dict[str, dict[str, int]] = defaultdict(dict)
+        for kind, evaluations in row["reasons"].items():
+            variant, _, reason = kind.partition("\x1f")
+            reasons[variant][reason] = int(evaluations)
+        found[row["flag"]] = (dict(reasons), int(row["units"]), int(row["several"]))
+    return found

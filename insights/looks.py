@@ -13,6 +13,7 @@ from events.store.read import QueryTooLarge
 from flags.models import Flag
 from insights import callers, clocks
 from insights.by_build import by_build
+from insights.claims import claim, held
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.comparison import totals
 from insights.examine import NothingToCompare, Plan, Result, examine, examined, window_of
@@ -25,7 +26,6 @@ from insights.watches import (
     MOMENT_LENGTH,
     MOST_VARIANTS,
     SETTLING_LOOKS,
-    claim,
     is_over,
     next_look,
     watch_others,
@@ -46,15 +46,15 @@ def look(watch_id: int, now: datetime) -> Watch | None:
     watch = claim(watch_id, now)
     if watch is None:
         return None
-    try:
-        keep(watch, _examined(watch, now), now)
-    except NothingToCompare as reason:
-        keep_reason(watch, _with_clocks(watch, str(reason), now), now)
-    except QueryTooLarge as reason:
-        keep_reason(watch, f"Too much traffic for one look: {reason}", now)
-    except StoreUnavailable:
-        log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
-        return watch  # its claim runs out in half a minute
+    with held([watch]):
+        try:
+            keep(watch, _examined(watch, now), now)
+        except NothingToCompare as reason:
+            keep_reason(watch, _with_clocks(watch, str(reason), now), now)
+        except QueryTooLarge as reason:
+            keep_reason(watch, f"Too much traffic for one look: {reason}", now)
+        except StoreUnavailable:  # its claim runs out soon
+            log.warning("watch.store_unavailable", extra={"watch_id": watch.id})
     return watch
 
 

@@ -67,3 +67,14 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.flag or self.service} {self.candidate}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether what it compares has ended: no more than late events may still come."""
+        return self.ended_at is not None or (self.looks > 0 and self.next_look_at is None)
+
+    @property
+    def shown(self) -> str:
+        """The verdict as pages tell it: one that will not come any more is not awaited."""
+        undecided = self.verdict == self.Verdict.UNKNOWN
+        return "ended" if undecided and self.is_closed else self.verdict

@@ -57,7 +57,7 @@ def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
         ratio=estimate.candidate / estimate.baseline if estimate.baseline > 0 else None,
         difference=estimate.d,
         ratio_interval=_ratio_interval(estimate, error),
-        difference_interval=_difference_interval(estimate, error, of.units(), weights),
+        difference_interval=_difference_interval(estimate, error, _independent(of, arms, weights)),
         events=of.events(),
         units=of.units(),
         d=estimate.d,
@@ -109,18 +109,38 @@ def _hits(of: Part, arms: tuple[Arm, Arm]) -> float:
     return distinct(of, sum(of.events()) * min(hit, weight - hit) / weight if weight else 0.0)
 
 
+def _independent(
+    of: Part, arms: tuple[Arm, Arm], weights: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Units of each cohort, as if all their events stood for as many as `weights` say a hit would.
+
+    Of 40 users whose 100 kept events stand for 500, there are 40 if each stands for five, and 4 if
+    a hit may be met in one that stands for fifty.
+    """
+    units = of.units()
+    if weights is None:
+        return units
+    kept = of.events()
+    represented = [float(arm.weight.sum()) for arm in arms]
+    first, second = (
+        min(n * total / (each * events), n) if each and events else 0.0
+        for n, total, each, events in zip(units, represented, weights, kept, strict=True)
+    )
+    return first, second
+
+
 def _difference_interval(
-    estimate: Estimate, error: float, units: tuple[int, int], weights: tuple[float, float] | None
+    estimate: Estimate, error: float, units: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Always valid; where no unit of either cohort has a hit, an exact upper bound either way."""
+    """Always valid; where no unit of either cohort has a hit, an exact upper bound either way.
+
+    None where that excludes nothing: a share of 100% could have been missed on one side.
+    """
     if estimate.pooled == 0 or error == 0:
-        if not min(units):
+        once = -math.log((1 - LEVEL) / 4)  # a mixture that starts at none
+        if min(units) <= once:
             return None
-        bound = [  # a mixture that starts at none
-            -math.log((1 - LEVEL) / 4) * weight / n
-            for n, weight in zip(units, weights or (1.0, 1.0), strict=True)
-        ]
-        return max(-bound[0], -1.0), min(bound[1], 1.0)
+        return -once / units[0], once / units[1]
     half = sequences.half_width(error, error / estimate.pooled, estimate.degrees, 1 - LEVEL)
     if not math.isfinite(half):
         return None

@@ -44,6 +44,10 @@ def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
         f"| where | measure | {' | '.join(map(_plain, labels))} | change | 95% interval | |",
         "|---|---|--:|--:|--:|---|---|",
     ]
+
+    def undecided(one: dict[str, Any]) -> bool:
+        return watch.is_closed and one["verdict"] == "unknown"
+
     for one in shown[:ROWS]:
         where = one["scope"].get("route") or one["scope"].get("service") or "everything"
         cells = (
@@ -53,7 +57,7 @@ def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
             words.measured(one["candidate"], one["measure"]),
             words.change(one["measure"], ratio=one["ratio"], difference=one["difference"]),
             _interval(one),
-            words.VERDICTS[one["verdict"]],
+            "Undecided" if undecided(one) else words.VERDICTS[one["verdict"]],
         )
         lines.append(f"| {' | '.join(cells)} |")
     if len(shown) > ROWS:

@@ -6,6 +6,7 @@ claims run out, and nothing can be counted twice, as every look counts the event
 """
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,11 @@ from events.store.client import StoreUnavailable
 from events.store.read import QueryTooLarge, Statement, moment, run
 from flags.models import Flag
 from insights import looks, watches
+from insights.claims import claim, held
 from insights.cohorts import Comparison
 from insights.comparison import NothingToCompare, totals_of_many
 from insights.examine import examined
+from insights.health import Health, Window, health_of_many
 from insights.models import Watch
 
 log = logging.getLogger("flipscope.insights")
@@ -27,7 +30,15 @@ AGES = (timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(day
 
 
 def measure(now: datetime, limit: int = AT_ONCE) -> int:
-    """Looks at what is due. Returns how many watches were looked at, not passed over."""
+    """Looks at what is due. Returns how many watches were looked at, not passed over.
+
+    `now` is when the round begins: what is claimed later in it is looked at as of then.
+    """
+    began = time.monotonic()
+
+    def then() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - began)
+
     due = Watch.objects.filter(id__in=watches.due(now, limit)).order_by("next_look_at")
     together: dict[tuple[int, int], list[Watch]] = defaultdict(list)
     newest: dict[int, datetime | None] = {}
@@ -41,9 +52,9 @@ def measure(now: datetime, limit: int = AT_ONCE) -> int:
             elif watch.subject == Watch.Subject.FLAG and watch.candidate:
                 together[watch.environment_id, _age(watch, now)].append(watch)
             else:
-                looked += looks.look(watch.id, now) is not None
+                looked += looks.look(watch.id, then()) is not None
         for group in together.values():
-            looked += _measure_together([watch.id for watch in group], now)
+            looked += _measure_together([watch.id for watch in group], then())
     except StoreUnavailable:
         log.warning("round.store_unavailable")
     return looked
@@ -76,23 +87,37 @@ def _nothing_new(watch: Watch, newest: datetime | None) -> bool:
 
 
 def _measure_together(ids: Sequence[int], now: datetime) -> int:
-    claimed = [watch for watch in (watches.claim(id, now) for id in ids) if watch is not None]
+    claimed = [watch for watch in (claim(id, now) for id in ids) if watch is not None]
     if not claimed:
         return 0
     comparisons = [looks.variants_compared(watch, now) for watch in claimed]
-    try:
-        found = totals_of_many(comparisons)
-    except QueryTooLarge:
-        return _measure_apart(claimed, comparisons, now)
-    flags = _definitions(claimed)
-    for watch, comparison, totals in zip(claimed, comparisons, found, strict=True):
-        if isinstance(totals, NothingToCompare):
-            looks.keep_reason(watch, str(totals), now)
-            continue
-        flag = flags.get((watch.environment_id, watch.flag))
-        plan, length = looks.plan_in_force(watch, flag, now), looks.length_of(watch)
-        looks.keep(watch, examined(comparison, totals, plan, length), now)
+    with held(claimed):
+        try:
+            found = totals_of_many(comparisons)
+            known = _health(claimed, comparisons)
+        except QueryTooLarge:
+            return _measure_apart(claimed, comparisons, now)
+        flags = _definitions(claimed)
+        for watch, comparison, totals, health in zip(
+            claimed, comparisons, found, known, strict=True
+        ):
+            if isinstance(totals, NothingToCompare):
+                looks.keep_reason(watch, str(totals), now)
+                continue
+            flag = flags.get((watch.environment_id, watch.flag))
+            plan, length = looks.plan_in_force(watch, flag, now), looks.length_of(watch)
+            looks.keep(watch, examined(comparison, totals, plan, length, known=health), now)
     return len(claimed)
+
+
+def _health(claimed: Sequence[Watch], comparisons: Sequence[Comparison]) -> list[Health]:
+    return health_of_many(
+        claimed[0].environment_id,
+        [
+            Window(watch.flag, one.since, one.until)
+            for watch, one in zip(claimed, comparisons, strict=True)
+        ],
+    )
 
 
 def _measure_apart(

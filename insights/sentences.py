@@ -199,7 +199,8 @@ def not_known(judged: list[Judged], *, over: bool = False) -> str:
     ]
     if not waits:
         reasons = [one.reason for one in judged if one.reason and one.delta.scope.whole]
-        return f"Not known yet: {reasons[0]}" if reasons else "Not known yet"
+        start = "It ended before an answer was known" if over else "Not known yet"
+        return f"{start}: {reasons[0]}" if reasons else start
     low, high = min(waits, key=lambda wait: wait[1] or float("inf"))
     if over:
         needed = f"at least {words.about(max(low, 60))}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from flags.models import Plan, Step
 from insights.exposed import seen
@@ -29,7 +29,6 @@ MOMENT_LENGTH = timedelta(hours=1)
 FIRST_LOOK = timedelta(seconds=15)
 SLOWEST = timedelta(minutes=30)
 MOMENT_PACE = timedelta(minutes=3)
-BUSY = timedelta(seconds=90)  # longer than a round of 20 flags over 2M events, which took 38 s
 SETTLING_LOOKS = 3
 MOST_VARIANTS = 12  # of one flag that are compared: the busiest when it was first looked at
 EARLY = 0.1  # of a length, by which it must be known
@@ -172,21 +171,6 @@ def due(now: datetime, limit: int = 20) -> list[int]:
     """Watches to look at now, longest overdue first."""
     found = Watch.objects.filter(next_look_at__lte=now).order_by("next_look_at")
     return list(found.values_list("id", flat=True)[:limit])
-
-
-def claim(watch_id: int, now: datetime) -> Watch | None:
-    """A due watch, for this worker alone until its claim runs out; None if another holds it."""
-    with transaction.atomic():
-        watch = (
-            Watch.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("environment__project", "change")
-            .filter(Q(next_look_at__lte=now), id=watch_id)
-            .first()
-        )
-        if watch is not None:
-            watch.next_look_at = now + BUSY
-            watch.save(update_fields=["next_look_at"])
-    return watch
 
 
 def watch_others(watch: Watch, variants: Iterable[str], now: datetime) -> None:

@@ -28,6 +28,7 @@ VERDICTS = {
     "better": "Better",
     "no_difference": "No difference",
     "unknown": "Not known yet",
+    "ended": "Ended undecided",  # shown only: to the API it is unknown
 }
 EVIDENCE = {
     "randomised": "Randomised",

@@ -154,7 +154,7 @@ def listed(groups: Sequence[Group], *, zone: tzinfo, base: str) -> tuple[Mark, .
 def _lines(one: Told, zone: tzinfo) -> list[str]:
     local = one.change.time.astimezone(zone)
     lines = [f"{local:%H:%M:%S}, {local.day} {local:%b}", one.change.title, one.change.actor]
-    return [line for line in (*lines, words.VERDICTS.get(one.verdict or "", "")) if line]
+    return [line for line in (*lines, words.VERDICTS.get(one.shown or "", "")) if line]
 
 
 def _link(group: Group, base: str) -> str:
@@ -172,7 +172,7 @@ def _hover(group: Group, zone: tzinfo) -> str:
             f"{one.change.time.astimezone(zone):%H:%M:%S} {axes.plain(one.change.title)}{actor}"
         )
         if one.verdict:
-            lines.append(f"  {words.VERDICTS.get(one.verdict, '')}")
+            lines.append(f"  {words.VERDICTS.get(one.shown or '', '')}")
     if len(group.told) > 8:
         lines.append(f"and {len(group.told) - 8} more")
     return "<br>".join(lines)

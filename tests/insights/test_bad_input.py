@@ -3,20 +3,22 @@
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from insights.deltas import Delta, deltas
+from insights.deltas import Delta, deltas, measured
 from insights.findings import findings
 from insights.models import Watch
+from insights.parts import part
 from insights.results import delta_json
 from insights.verdicts import Judged, judge
 from insights.watches import MOST_VARIANTS
 from projects.models import Environment
 from tests import make
 from tests.insights.conftest import Shop
-from tests.insights.simulate import Requests, requests, totals
+from tests.insights.simulate import ROUTES, Effect, Requests, requests, totals
 
 
 def all_errors(day: Requests) -> Requests:
@@ -119,6 +121,32 @@ def test_a_variant_that_appears_half_way_is_compared_with_its_own_time() -> None
     doubled = np.where(day.time >= 0.5, day.duration_ms * 2, day.duration_ms)
     told = answered(replace(day, duration_ms=doubled), slices=8)
     assert not {one.verdict for one in told if one.delta.is_latency} & {"worse", "better"}
+
+
+@pytest.mark.parametrize("kept", [{}, {"fast_kept": 20}, {"kept": (1, 5, 20, 100)}])
+def test_where_no_failure_was_kept_the_bound_holds_what_may_have_been_missed(
+    kept: dict[str, Any],
+) -> None:
+    """A hundred and twenty users a world, three in a hundred of the candidate's requests fail."""
+    bounds = []
+    for seed in range(120):
+        fails = tuple(Effect(route, 1.0, 503, 0.03) for route in ROUTES)
+        day = requests(seed, users=120, errors=0.0, effects=fails, **kept)
+        whole = part(totals(day, 0.15), None)
+        one = next(found for found in measured(whole) if found.measure == "error_rate")
+        if one.baseline == one.candidate == 0 and one.difference_interval:
+            bounds.append(one.difference_interval)
+    assert len(bounds) > 3
+    assert all(-1 < low < 0 and 0.03 < high < 1 for low, high in bounds)
+
+
+def test_few_kept_events_that_stand_for_many_exclude_nothing() -> None:
+    """No bound at all, rather than "up to 100 points"."""
+    day = requests(7, users=12, errors=0.0, kept=(1, 100))
+    whole = part(totals(day), None)
+    one = next(found for found in measured(whole) if found.measure == "error_rate")
+    assert one.difference_interval is None
+    assert one.reason
 
 
 @pytest.mark.django_db

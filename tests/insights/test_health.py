@@ -8,10 +8,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from events.store.read import Result, Statement, run
 from flags import editing
+from insights import health as health_module
 from insights.cohorts import Comparison, Variants
 from insights.examine import Plan, examine
-from insights.health import Health, health
+from insights.health import Health, Window, health, health_of_many
 from projects.models import Environment
 from tests.insights.traffic import Request, requests, send
 
@@ -85,6 +87,42 @@ def test_what_was_served_before_the_start_is_another_versions(
     known = health(environment.id, "CACHE", turned_on, END)
     assert known.units > 50
     assert known.in_both == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_many_flags_are_asked_about_in_one_scan_each_in_its_own_time(
+    environment: Environment, ingest_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two flags that are turned on for half of the users at different times."""
+    on_at = {"EARLY": START + timedelta(minutes=5), "LATE": START + timedelta(minutes=20)}
+
+    def as_served(request: Request, rng: random.Random) -> None:
+        at = datetime.fromisoformat(request.fields["time"])
+        odd = int(request.fields["user_id"].strip("u")) % 2
+        for flag, turned_on in on_at.items():
+            request.fields["flags"][flag] = "on" if at >= turned_on and odd else "off"
+
+    send(requests(START, count=1500, change=as_served), ingest_key)
+    whole = [Window(flag, START, END) for flag in on_at]
+    own = [Window(flag, since, END) for flag, since in on_at.items()]
+    asked: list[Statement] = []
+
+    def counted(statement: Statement) -> Result:
+        asked.append(statement)
+        return run(statement)
+
+    monkeypatch.setattr(health_module, "run", counted)
+    found = health_of_many(environment.id, [*own, *whole])
+    assert [one.in_both for one in found[:2]] == [0, 0]
+    assert min(one.in_both for one in found[2:]) > 50
+    assert len([one for one in asked if "FROM exposures" in one.sql]) == 2  # a flag once in each
+    monkeypatch.setattr(health_module, "run", pytest.fail)
+    assert health_of_many(environment.id, [*own, *whole]) == found  # kept for a while
+    early = found[0].reasons
+    assert set(early) == {"on", "off"}
+    requests_since = 1500 * 25 / 30
+    assert sum(sum(own.values()) for own in early.values()) == pytest.approx(requests_since, abs=2)
 
 
 @pytest.mark.django_db

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from insights import looks, rounds, watches
+from insights import claims, looks, rounds, watches
 from insights.cohorts import Comparison
 from insights.comparison import totals_of_many
 from insights.models import Watch
@@ -61,7 +61,7 @@ def test_a_round_killed_half_way_is_repeated_and_counts_once(
     round_of(shop)
     events = Watch.objects.get(flag="USE_CACHING").result["candidate"]["events"]
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
@@ -69,10 +69,32 @@ def test_a_round_killed_half_way_is_repeated_and_counts_once(
         with pytest.raises(KeyboardInterrupt):
             round_of(shop)
     claimed = Watch.objects.get(flag="USE_CACHING")
-    assert claimed.next_look_at == shop.now + watches.BUSY
-    assert rounds.measure(shop.now + watches.BUSY) > 0
+    assert claimed.next_look_at is not None
+    assert claimed.next_look_at >= shop.now + claims.BUSY
+    assert rounds.measure(claimed.next_look_at) > 0
     again = Watch.objects.get(flag="USE_CACHING")
     assert again.result["candidate"]["events"] == events
+
+
+def test_a_claim_is_renewed_while_its_worker_lives_and_not_once_its_look_is_kept(
+    shop: Shop,
+) -> None:
+    shop.look()
+    Watch.objects.update(next_look_at=shop.now)
+    ids = Watch.objects.filter(subject="flag").values_list("id", flat=True)
+    first, second = (claims.claim(watch_id, shop.now) for watch_id in ids)
+    assert first is not None
+    assert second is not None
+    until = {one.id: shop.now + claims.BUSY for one in (first, second)}
+    planned = shop.now + timedelta(minutes=5)
+    Watch.objects.filter(id=second.id).update(next_look_at=planned)  # its look is over
+    for _ in range(3):
+        claims.renew(until, claims.BUSY)
+    later = shop.now + 3 * claims.BUSY
+    assert claims.claim(first.id, later) is None  # a slow round is not done twice
+    assert claims.claim(first.id, later + claims.BUSY) is not None  # a killed one is, soon
+    second.refresh_from_db()
+    assert second.next_look_at == planned
 
 
 def test_a_variant_that_appears_half_way_gets_a_comparison(shop: Shop) -> None:

@@ -21,6 +21,13 @@ def test_a_verdict_is_told_in_words_and_not_by_colour_alone() -> None:
     assert "Not known yet" in render("{% verdict 'something else' %}")
 
 
+def test_what_has_ended_is_not_awaited() -> None:
+    ended = render("{% verdict 'ended' %}").strip()
+    assert ended == '<span class="pill unknown">Ended undecided</span>'
+    assert ">Undecided<" in render("{% verdict 'unknown' True %}")
+    assert ">Worse<" in render("{% verdict 'worse' True %}")
+
+
 @pytest.mark.parametrize(
     ("kind", "shape", "label"),
     [
@@ -60,11 +67,27 @@ def test_an_interval_says_itself_in_words(row: dict[str, object]) -> None:
 def test_a_share_that_was_none_before_is_told_in_points() -> None:
     delta = {
         "measure": "status_code:402",
+        "baseline": 0.0,
+        "candidate": 0.101,
         "ratio": None,
         "interval": {"ratio": None, "difference": [0.094, 0.108]},
         "verdict": "worse",
     }
     assert "+9.4 to +10.8 points" in render("{% delta_bar delta %}", delta=delta)
+
+
+def test_a_share_that_is_none_on_both_sides_is_told_as_a_bound() -> None:
+    delta = {
+        "measure": "error_rate",
+        "baseline": 0.0,
+        "candidate": 0.0,
+        "ratio": None,
+        "interval": {"ratio": None, "difference": [-0.021, 0.034]},
+        "verdict": "unknown",
+    }
+    drawn = render("{% delta_bar delta %}", delta=delta)
+    assert "None seen: at most 3.4 points apart" in drawn
+    assert "−" not in drawn
 
 
 def test_a_moment_names_its_time_beyond_doubt() -> None:

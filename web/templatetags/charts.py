@@ -49,10 +49,11 @@ def rows(chart: Chart) -> SafeString:
 
 
 @register.inclusion_tag("web/_verdict.html")
-def verdict(value: str) -> dict[str, str]:
-    """{% verdict "worse" %}: the pill."""
+def verdict(value: str, is_over: object = False) -> dict[str, str]:  # noqa: FBT002  # a template's
+    """{% verdict "worse" %}: the pill. `is_over`: no more is awaited of what is not known."""
     known = value if value in words.VERDICTS else "unknown"
-    return {"verdict": known, "word": words.VERDICTS[known]}
+    word = "Undecided" if known == "unknown" and is_over else words.VERDICTS[known]
+    return {"verdict": "unknown" if known == "ended" else known, "word": word}
 
 
 @register.simple_tag
@@ -89,6 +90,8 @@ def delta_bar(delta: dict[str, Any]) -> dict[str, Any]:
     bounds = delta["interval"]
     if words.is_share(delta["measure"]) and delta["ratio"] is None and bounds["difference"]:
         text = words.points_interval(*bounds["difference"])
+        if not delta["baseline"] and not delta["candidate"]:  # an interval of nothing is a bound
+            text = f"None seen: at most {words.points(max(map(abs, bounds['difference'])))} apart"
         return {"text": text, "verdict": delta["verdict"], "label": f"95% interval {text}"}
     return interval(delta["ratio"], bounds["ratio"], delta["verdict"])
 

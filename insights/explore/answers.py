@@ -21,6 +21,7 @@ from web.charts import Chart
 
 Ask = Callable[[Statement], Result]
 ROWS = 100
+LONGEST = 120  # characters of a value in the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +213,7 @@ def _row(
         only, without = _filters(name, value)
         if name not in derived:
             narrowed.append(only)
-        cells.append(
-            Cell(units.text(value) if value is not None else "none", fewer(only), fewer(without))
-        )
+        cells.append(Cell(_short(value), fewer(only), fewer(without)))
     old = before.get(_group(data, question.by), {})
     return Row(
         cells=tuple(cells),
@@ -222,6 +221,11 @@ def _row(
         earlier=tuple(units.text(old.get(one), one) for one in keys) if before else (),
         events=events(*narrowed),
     )
+
+
+def _short(value: Any) -> str:
+    text = units.text(value) if value is not None else "none"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _filters(name: str, value: Any) -> tuple[Where, Where]:

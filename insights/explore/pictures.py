@@ -128,11 +128,13 @@ def _points(
     series: Sequence[dict[str, Any]], name: str, by: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Values by group and by the text of their time, as Plotly reads it."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for point in series:
-        group = group_name(point["data"], by)
-        found.setdefault(group, {})[_x(point["time"])] = point["data"].get(name)
-    return found
+        data = point["data"]
+        found.setdefault(tuple([data[one] for one in by]), {})[_x(point["time"])] = data.get(name)
+    return {
+        group_name(dict(zip(by, key, strict=True)), by): points for key, points in found.items()
+    }
 
 
 def _x(time: str) -> str:
@@ -176,7 +178,8 @@ def _names(
     for place, (group, line) in enumerate(zip(shown, values, strict=True)):
         last = next((at for at in reversed(range(len(line))) if line[at] is not None), None)
         if last is not None:
-            ends.append((line[last], steps.xs[last], group, SHADES[place]))
+            # Words are never as faint as a line may be.
+            ends.append((line[last], steps.xs[last], group, SHADES[place].partition("/")[0]))
     notes, floor = [], float("-inf")
     for value, at, group, colour in sorted(ends, key=lambda end: end[0]):
         floor = max(value, floor + height * 0.08)

@@ -258,6 +258,8 @@ def heatmap(
             ],
             "hovertemplate": "%{text}<br>%{z} events<extra></extra>",
             "colorscale": SCALE,
+            "zmin": 0,
+            "zmax": _strongest(z),
             "showscale": False,
             "hoverongaps": False,
         },
@@ -278,6 +280,12 @@ def heatmap(
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
     )
+
+
+def _strongest(z: Sequence[Sequence[float | None]]) -> float:
+    """From how many events on a cell is fully dark: one crowded cell would pale all others."""
+    counts = sorted(count for row in z for count in row if count)
+    return counts[int(0.99 * (len(counts) - 1))] if counts else 1
 
 
 def _ladder(bins: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

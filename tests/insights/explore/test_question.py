@@ -15,6 +15,7 @@ from insights.explore import units
 from insights.explore.annotations import APART, grouped, said
 from insights.explore.difference_page import distribution
 from insights.explore.meant import meant
+from insights.explore.pictures import Frame, heatmap
 from insights.explore.question import Having, Question, Where, read
 from releases.models import Change
 
@@ -136,6 +137,24 @@ def test_names_from_an_address_are_no_markup_in_pictures() -> None:
     chart = distribution("x", "duration_ms", spread, ("<a href='//e'>a</a>", "<b>b</b>"))
     assert "<a" not in str(chart.figure)
     assert "<b>" not in str(chart.figure)
+
+
+def test_one_crowded_cell_does_not_pale_a_heatmap() -> None:
+    key = "HEATMAP(duration_ms)"
+    series: list[dict[str, Any]] = [
+        {
+            "time": (NOW - timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "data": {key: [[low, low * 2, 5] for low in (1.0, 2.0, 4.0, 8.0)]},
+        }
+        for minute in range(1, 60)
+    ]
+    series[7]["data"][key][2][2] = 1_000_000
+    frame = Frame(NOW - timedelta(hours=1), NOW, 60, ZoneInfo("UTC"), "")
+    chart = heatmap(series, key, frame)
+    drawn = chart.figure["data"][0]
+    assert drawn["zmax"] == 5
+    assert max(count for row in drawn["z"] for count in row if count) == 1_000_000
+    assert ("4.0 ms to 8.0 ms", "1,000,290") in chart.rows
 
 
 def test_marks_that_would_touch_become_one_with_a_number() -> None:

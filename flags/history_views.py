@@ -20,7 +20,7 @@ from flags.planning import PATCHED
 from flags.plans import Asked, PlanConflict
 from flags.views import first_error, sent_to
 from flags.wrong import DefinitionError
-from projects import chain, watching
+from projects import watching
 from projects.access import Access, environment_for
 from projects.models import AuditEntry
 from web.pages import page
@@ -70,8 +70,7 @@ def _history(
         who=who,
         entries=shown,
         lines=history.told(access.environment, list(shown)),
-        chain=chain.check(access.project),
-        noticed=watching.broken(access.project),
+        seen=watching.seen(access.project),
         section="flags" if flag else "timeline",
     )
     return page(request, "flags/history.html", context)

@@ -42,6 +42,9 @@ class Chain:
         return self.broken_at is None
 
 
+WHOLE = Chain(0)  # before the first entry
+
+
 def netstring(text: str) -> bytes:
     encoded = text.encode()
     return b"%d:%b," % (len(encoded), encoded)
@@ -79,7 +82,7 @@ def verify(project: Project, *, noted: tuple[int, str] | None = None) -> Chain:
 
     `noted` is a number and hash that somebody wrote down earlier: they must still stand there.
     """
-    found = _followed(_rows(project), Chain(0), noted)
+    found = _followed(_rows(project), WHOLE, noted)
     if not found.holds:
         return found
     outside = AuditEntry.objects.filter(project=project, number=None).count()
@@ -118,26 +121,38 @@ def _followed(
     return Chain(expected - 1, expected - 1, last)
 
 
-def check(project: Project) -> Chain:
-    """The same, by the database and so at once: for pages. One query."""
+def check(project: Project, start: Chain = WHOLE, limit: int | None = None) -> Chain:
+    """The same, by the database and so at once: for pages. One query, of what comes after a link
+    that was found whole, and at most `limit` entries of it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT count(*), max(number), (array_agg(hash ORDER BY number DESC))[1],
                 min(number) FILTER (WHERE number <> nth OR previous <> last OR hash <> good),
-                count(*) FILTER (WHERE number IS NULL)
+                EXISTS (
+                    SELECT FROM projects_auditentry
+                    WHERE project_id = %(project)s AND number IS NULL
+                )
             FROM (
                 SELECT number, previous, hash,
-                    row_number() OVER (ORDER BY number) AS nth,
-                    lag(hash, 1, '') OVER (ORDER BY number) AS last,
+                    %(number)s + row_number() OVER (ORDER BY number) AS nth,
+                    lag(hash, 1, %(hash)s) OVER (ORDER BY number) AS last,
                     flipscope_audit_hash(entry, number, previous) AS good
-                FROM projects_auditentry entry WHERE project_id = %s
+                FROM projects_auditentry entry
+                WHERE project_id = %(project)s AND number > %(number)s
+                ORDER BY number LIMIT %(limit)s
             ) AS entries
             """,
-            [project.pk],
+            {
+                **{"project": project.pk, "number": start.number, "hash": start.hash},
+                "limit": limit,
+            },
         )
         count, number, digest, broken, outside = cursor.fetchone()
-    if broken is None and outside:
-        return Chain(count, number or 0, digest or "", (number or 0) + 1, "an entry is not linked")
-    why = "it was changed after it was written, or one before it is gone" if broken else ""
-    return Chain(count, number or 0, digest or "", broken, why)
+    found = Chain(start.number + count, number or start.number, digest or start.hash)
+    if broken is not None:
+        why = "it was changed after it was written, or one before it is gone"
+        return replace(found, broken_at=broken, why=why)
+    if outside:
+        return replace(found, broken_at=found.number + 1, why="an entry is not linked")
+    return found

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from projects import audit, chain, keys, people, watching
+from projects import audit, keys, people, watching
 from projects.access import Access, membership, one_of
 from projects.forms import (
     AuditFilterForm,
@@ -216,6 +216,5 @@ def show_audit(request: HttpRequest, project: str) -> HttpResponse:
         "audit",
         entries=shown,
         filters=filters,
-        chain=chain.check(access.project),
-        noticed=watching.broken(access.project),
+        seen=watching.seen(access.project),
     )

@@ -7,6 +7,7 @@ however long the history is.
 """
 
 import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -16,8 +17,25 @@ from projects.models import AuditEntry, HistoryCheck, Project
 
 log = logging.getLogger("flipscope.projects")
 
+GONE = "the entry that stood there when it was last checked is gone or another"
 A_PART = 1000  # entries
 AT_ONCE = 50  # projects
+A_VIEW = 5000  # entries that a page reads, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a page says of a history: the chain up to where it was read, and how."""
+
+    chain: chain.Chain
+    before: int = 0  # entries that the background had read
+    to_come: bool = False  # whether the background has to read more than the page did
+    noticed: HistoryCheck | None = None  # what the background found broken
+
+    @property
+    def now(self) -> int:
+        """Entries that were read for this page."""
+        return self.chain.entries - self.before
 
 
 def look_at_some(now: datetime) -> None:
@@ -47,9 +65,17 @@ def look(project: Project, now: datetime) -> HistoryCheck | None:
     return kept
 
 
-def broken(project: Project) -> HistoryCheck | None:
-    """What was found broken in the background, until somebody accepts it."""
-    return HistoryCheck.objects.filter(project=project, broken_at__isnull=False).first()
+def seen(project: Project) -> Seen:
+    """For pages: what was noticed, or what comes after the last link that was found whole."""
+    kept = HistoryCheck.objects.filter(project=project).first()
+    if kept is not None and kept.broken_at is not None:
+        return Seen(chain.WHOLE, noticed=kept)
+    start = chain.WHOLE if kept is None else chain.Chain(kept.number, kept.number, kept.hash)
+    if start.number and _hash_of(project, start.number) != start.hash:
+        return Seen(replace(start, broken_at=start.number, why=GONE))
+    found = chain.check(project, start, A_VIEW)
+    to_come = AuditEntry.objects.filter(project=project, number__gt=found.number).exists()
+    return Seen(found, before=start.number, to_come=to_come)
 
 
 def noted(project: Project) -> tuple[int, str] | None:
@@ -73,7 +99,7 @@ def _goes_on(project: Project, kept: HistoryCheck) -> bool:
     """Reads a part more; False where it is broken, which `kept` then says."""
     if kept.number and _hash_of(project, kept.number) != kept.hash:
         kept.broken_at = kept.number
-        kept.why = "the entry that stood there when it was last checked is gone or another"
+        kept.why = GONE
         return False
     found = chain.verify_after(project, chain.Chain(0, kept.number, kept.hash), A_PART)
     if found.holds:

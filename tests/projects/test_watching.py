@@ -11,6 +11,7 @@ from projects import watching
 from projects.models import AuditEntry, HistoryCheck
 from projects.tasks import watch_history
 from tests.conftest import Cast
+from tests.projects.people_pages import text
 from tests.projects.test_chain import act, tampered
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,6 +93,38 @@ def test_what_was_noticed_can_be_accepted_once_the_chain_holds(cast: Cast) -> No
     call_command("verify_history", accept=True, stdout=io.StringIO())
     found = looked(cast)
     assert (found.broken_at, found.number) == (None, 2)
+
+
+def test_a_page_reads_what_the_background_has_not(cast: Cast, viewer_page: Client) -> None:
+    for number in range(3):
+        act(cast, number)
+    looked(cast)
+    assert "All 3 entries were checked: the chain holds" in text(viewer_page.get(PAGES[0]))
+    tampered("UPDATE projects_auditentry SET actor = 'somebody else' WHERE number = 2")
+    act(cast, 3)
+    assert "All 4 entries were checked, 1 of them just now" in text(viewer_page.get(PAGES[0]))
+    tampered("UPDATE projects_auditentry SET actor = 'somebody else' WHERE number = 4")
+    for page in PAGES:
+        assert "The chain is broken at entry 4" in text(viewer_page.get(page))
+
+
+def test_a_page_notices_that_the_last_link_is_gone(cast: Cast, viewer_page: Client) -> None:
+    act(cast)
+    act(cast)
+    looked(cast)
+    tampered("DELETE FROM projects_auditentry WHERE number = 2")
+    assert "broken at entry 2: the entry that stood there" in text(viewer_page.get(PAGES[0]))
+
+
+def test_a_page_never_reads_a_long_history_through(
+    cast: Cast, viewer_page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "A_VIEW", 2)
+    for number in range(5):
+        act(cast, number)
+    said = text(viewer_page.get(PAGES[0]))
+    assert "The first 2 entries were checked just now: the chain holds" in said
+    assert "Those after it are being read in the background" in said
 
 
 def test_two_workers_do_not_wait_for_each_other(cast: Cast) -> None:

@@ -13,9 +13,11 @@ import argparse
 import asyncio
 import json
 import math
+import multiprocessing
 import re
 import resource
 import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,24 +27,64 @@ from benchmarks.stack import Stack
 
 FLAG = "STREAMED"
 APART_S = 2.0
-OPENING_S = 45.0
+OPENING_S = 120.0
 AT_ONCE = 50  # connections that are being opened
-Heard = list[tuple[str, float]]  # (what names the state, when), of all streams
+Heard = list[tuple[int, float]]  # (what counts the states, when), of one stream in its order
 
 
-def more_files() -> None:
+class Shared:
+    """What the processes tell each other: streams that are open, news that were heard, the end."""
+
+    def __init__(self) -> None:
+        self.open, self.heard = multiprocessing.Value("i"), multiprocessing.Value("i")
+        self.over = multiprocessing.Event()
+
+
+shared: Shared  # in a process of streams
+
+
+def begin(given: Shared) -> None:
     """Each stream is an open file, here and in the process that holds them."""
+    global shared
+    shared = given
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65_536), most))
 
 
-def sse(count: int, address: str, until: float) -> Heard:
-    """Event streams, each on a connection of its own."""
-    more_files()
-    place, heard = urlsplit(address), Heard()
-    gate = asyncio.Semaphore(AT_ONCE)
+def note(heard: Heard, state: int) -> None:
+    """The first news of a stream is what holds as it opens."""
+    count = shared.heard if heard else shared.open
+    heard.append((state, time.time()))
+    with count.get_lock():
+        count.value += 1
 
-    async def one() -> None:
+
+def together(
+    count: int, one: Callable[[Heard, asyncio.Semaphore], Coroutine[Any, Any, None]]
+) -> list[Heard]:
+    """That many streams until the end; one that ends by itself is an error."""
+
+    async def all_of_them() -> list[Heard]:
+        gate, heard = asyncio.Semaphore(AT_ONCE), [Heard() for _ in range(count)]
+        running = [asyncio.create_task(one(each, gate)) for each in heard]
+        while not shared.over.is_set():
+            done, _ = await asyncio.wait(running, timeout=0.1, return_when="FIRST_COMPLETED")
+            for task in done:
+                task.result()
+                raise SystemExit("a stream was ended")
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        return heard
+
+    return asyncio.run(all_of_them())
+
+
+def sse(count: int, address: str) -> list[Heard]:
+    """Event streams, each on a connection of its own."""
+    place = urlsplit(address)
+
+    async def one(heard: Heard, gate: asyncio.Semaphore) -> None:
         async with gate:
             reader, writer = await asyncio.open_connection(place.hostname, place.port)
             writer.write(
@@ -50,77 +92,64 @@ def sse(count: int, address: str, until: float) -> Heard:
                 "Accept: text/event-stream\r\n\r\n".encode()
             )
             await reader.readuntil(b"data: ")
-        while (left := until - time.time()) > 0:
-            try:
-                line = await asyncio.wait_for(reader.readline(), left)
-            except TimeoutError:
-                break
-            if not line:
-                raise SystemExit("a stream was ended")
-            if found := re.search(rb'"etag":"\\"(g\d+)', line):
-                heard.append((found[1].decode(), time.time()))
-        writer.close()
+            news(heard, await reader.readline())
+        while line := await reader.readline():
+            news(heard, line)
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(one() for _ in range(count)))
+    def news(heard: Heard, line: bytes) -> None:
+        if found := re.search(rb'"etag":"\\"g(\d+)', line):
+            note(heard, int(found[1]))
 
-    asyncio.run(all_of_them())
-    return heard
+    return together(count, one)
 
 
-def syncs(count: int, target: str, key: str, until: float) -> Heard:
+def syncs(count: int, target: str, key: str) -> list[Heard]:
     """flagd's SyncFlags, each on a channel of its own."""
     import grpc
     from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2, sync_pb2_grpc
 
-    more_files()
-    heard = Heard()
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one() -> None:
+    async def one(heard: Heard, gate: asyncio.Semaphore) -> None:
         own = [("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(target, options=own) as channel:
             stub: Any = sync_pb2_grpc.FlagSyncServiceStub(channel)
             async with gate:
-                call = stub.SyncFlags(
-                    sync_pb2.SyncFlagsRequest(selector=key), timeout=until - time.time()
-                )
-                first = await call.read()
-            try:
-                while True:
-                    found = re.search(r'"version":"(\d+)"', first.flag_configuration)
-                    heard.append((f"v{found[1] if found else 0}", time.time()))
-                    first = await call.read()
-            except grpc.aio.AioRpcError as error:
-                if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
-                    raise
+                call = stub.SyncFlags(sync_pb2.SyncFlagsRequest(selector=key))
+                news(heard, await call.read())
+            while (answer := await call.read()) is not grpc.aio.EOF:
+                news(heard, answer)
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(one() for _ in range(count)))
+    def news(heard: Heard, answer: Any) -> None:
+        found = re.search(r'"version":"(\d+)"', answer.flag_configuration)
+        note(heard, int(found[1]) if found else 0)
 
-    asyncio.run(all_of_them())
-    return heard
+    return together(count, one)
 
 
-def told(kind: str, count: int, heard: Heard, flips: list[float]) -> dict[str, Any]:
+def told(kind: str, streams: list[Heard], flips: list[float]) -> dict[str, Any]:
     """The distribution of one kind; the last states are those of the flips, in their order."""
-    states = sorted({state for state, _ in heard}, key=lambda state: int(state[1:]))
+    states = sorted({state for heard in streams for state, _ in heard})
     begun = dict(zip(states[-len(flips) :], flips, strict=True))
-    late = sorted(at - begun[state] for state, at in heard if state in begun)
+    late = sorted(at - begun[state] for heard in streams for state, at in heard if state in begun)
 
     def ms(share: float) -> int:
         return round(late[max(math.ceil(len(late) * share) - 1, 0)] * 1000)
 
     return {
         "kind": kind,
-        "streams": count,
+        "streams": len(streams),
         "flips": len(flips),
         "heard": len(late),
-        "missed": count * len(flips) - len(late),
+        "missed": len(streams) * len(flips) - len(late),
+        "went_back": sum([state for state, _ in heard] != in_order(heard) for heard in streams),
         "p50_ms": ms(0.5),
         "p99_ms": ms(0.99),
         "max_ms": ms(1.0),
     }
+
+
+def in_order(heard: Heard) -> list[int]:
+    """Its states, each once, as they came to be."""
+    return sorted({state for state, _ in heard})
 
 
 def memory_mb(stack: Stack) -> float:
@@ -132,40 +161,52 @@ def memory_mb(stack: Stack) -> float:
     return round(found / 1024, 1)
 
 
-def run(sse_count: int, grpc_count: int, flips: int, port: int, opening_s: float) -> list[Any]:
-    """What each kind heard, and what it cost the process."""
-    more_files()
+def flip(stack: Stack, number: int) -> float:
+    """The other variant for everyone; when it was asked for."""
+    at = time.time()
+    stack.api("PATCH", f"/flags/{FLAG}", {"default_variant": "off" if number % 2 else "on"})
+    return at
+
+
+def wait_for(count: Any, wanted: int, at_most_s: float) -> None:
+    """`count` is a value that other processes raise."""
+    deadline = time.monotonic() + at_most_s
+    while count.value < wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def run(sse_count: int, grpc_count: int, flips: int, port: int, apart_s: float) -> list[Any]:
+    """What each kind heard, and what it cost the process. A flip follows the one before it when all
+    have heard of that, but not sooner than APART_S and not later than `apart_s`."""
+    given, every = Shared(), sse_count + grpc_count
     stack = Stack(port)
     try:
         keys = stack.boot["environments"]["production"]
         stack.api("POST", "/flags", {"key": FLAG, "type": "boolean", "enabled": True})
         address = stack.stream(keys["client_key"])
         before = memory_mb(stack)
-        until = time.time() + opening_s + flips * APART_S + 5
-        with ProcessPoolExecutor(2) as pool:
+        with ProcessPoolExecutor(2, initializer=begin, initargs=(given,)) as pool:
             running = [
-                pool.submit(sse, sse_count, address, until),
-                pool.submit(syncs, grpc_count, f"127.0.0.1:{port + 15}", keys["server_key"], until),
+                pool.submit(sse, sse_count, address),
+                pool.submit(syncs, grpc_count, f"127.0.0.1:{port + 15}", keys["server_key"]),
             ]
-            time.sleep(opening_s)
-            after, used, sent = memory_mb(stack), stack.cpu_s("streams"), []
-            for number in range(flips):
-                sent.append(time.time())
-                variant = "off" if number % 2 else "on"
-                stack.api("PATCH", f"/flags/{FLAG}", {"default_variant": variant})
-                time.sleep(max(sent[-1] + APART_S - time.time(), 0))
-            used = stack.cpu_s("streams") - used
+            try:
+                wait_for(given.open, every, OPENING_S)
+                after, used, sent = memory_mb(stack), stack.cpu_s("streams"), []
+                for number in range(flips):
+                    sent.append(flip(stack, number))
+                    wait_for(given.heard, every * (number + 1), apart_s)
+                    time.sleep(max(sent[-1] + APART_S - time.time(), 0))
+                used = stack.cpu_s("streams") - used
+            finally:
+                given.over.set()
             of_sse, of_grpc = (one.result() for one in running)
         cost = {
             "streams_process_mb": [before, after],
-            "kb_a_stream": round((after - before) * 1024 / (sse_count + grpc_count), 1),
+            "kb_a_stream": round((after - before) * 1024 / every, 1),
             "cpu_ms_a_flip": round(used * 1000 / flips),
         }
-        return [
-            told("event streams", sse_count, of_sse, sent),
-            told("flagd sync", grpc_count, of_grpc, sent),
-            cost,
-        ]
+        return [told("event streams", of_sse, sent), told("flagd sync", of_grpc, sent), cost]
     finally:
         stack.stop()
 
@@ -177,7 +218,7 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=10)
     parser.add_argument("--port", type=int, default=8100)
     arguments = parser.parse_args()
-    for line in run(arguments.sse, arguments.grpc, arguments.flips, arguments.port, OPENING_S):
+    for line in run(arguments.sse, arguments.grpc, arguments.flips, arguments.port, APART_S):
         print(json.dumps(line))
 
 

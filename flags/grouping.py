@@ -1,14 +1,21 @@
-"""Segments → database: who belongs to a group, on the record, never taken from under a flag."""
+"""Segments → database: who belongs to a group, on the record, never taken from under a flag.
+
+Another meaning of a segment is another version of every flag that names it and is on: it asks for
+the same approval, stands on the timeline, and has its effect measured.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
+from flags import governance, words
 from flags.definition import check_text
+from flags.editing import locked
 from flags.models import Segment
-from flags.saving import tell
+from flags.saving import Act, record, tell
 from flags.segments import read_segment
 from flags.surroundings import users_of_segment
 from flags.wrong import DefinitionError
@@ -34,9 +41,11 @@ def keep(
     description: str | None = None,
     reason: str = "",
     version: int | None = None,
+    override: str = "",
 ) -> Segment | None:
     """Makes or changes a segment; None where it is so already. Raises DefinitionError, also where
-    somebody changed it since `version` was looked at."""
+    somebody changed it since `version` was looked at, and Withheld where users would get something
+    else than the environment allows now."""
     name = check_text("name", name, LONGEST_NAME).strip()
     if not name:
         raise DefinitionError("name", "A segment needs a name.")
@@ -61,6 +70,8 @@ def keep(
         same_notes = description is None or known.description == description
         if was == definition and same_notes:
             return None
+        if was != definition:
+            reason = _served_anew(environment, name, definition, actor, reason, override)
         known.definition = definition
         known.description = notes.get("description", known.description)
         known.version = F("version") + 1
@@ -68,6 +79,32 @@ def keep(
         known.refresh_from_db()
         _record(environment, known, actor, "segment.changed", was, definition, reason)
         return known
+
+
+def _served_anew(
+    environment: Environment,
+    name: str,
+    definition: Mapping[str, Any],
+    actor: str,
+    reason: str,
+    override: str,
+) -> str:
+    """A new version of each flag that gives its users something by this segment; the reason to
+    record. Raises Withheld."""
+    flags = [locked(environment, key) for key in sorted(users_of_segment(environment, name))]
+    serving = [flag for flag in flags if words.does_something(flag.definition())]
+    now = timezone.now()
+    if serving:
+        reason = governance.allow_at(environment, now, reason, override)
+    said = words.segment(read_segment(name, definition))
+    for flag in serving:
+        flag.version += 1
+        flag.revision += 1
+        flag.save()
+        kept = flag.definition()
+        title = f"{flag.key}: segment {name} is now {said}"
+        record(environment, flag, kept, kept, Act(actor, now, reason), title)
+    return reason
 
 
 def remove(environment: Environment, name: str, *, actor: str, reason: str = "") -> None:

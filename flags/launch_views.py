@@ -1,5 +1,6 @@
 """Planning a launch, and the buttons of its page. Authorise → parse → one call → page."""
 
+from datetime import timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -122,6 +123,7 @@ def _form(
     environment = access.environment
     flags = list(Flag.objects.current().filter(environment=environment))
     local = timezone.now().astimezone(environment.zone)
+    next_ten = local + timedelta(days=1 if local.hour >= 10 else 0)
     rows = [
         {"number": number, **{name: sent.get(f"{name}_{number}", "") for name in FIELDS}}
         for number in range(1, min(rows_sent(sent) + more, plans.MOST_FLAGS) + 1)
@@ -138,6 +140,7 @@ def _form(
         "does": [*DOES, KEPT] if launch else DOES,
         "sent": sent,
         "today": local.date().isoformat(),
+        "next_ten": next_ten.date().isoformat(),
         "timezone": sent.get("timezone") or environment.timezone,
         "zones": sorted(available_timezones()),
         "error": error,

@@ -97,10 +97,12 @@ def record(
     before: Definition | None,
     after: Definition,
     act: Act,
+    title: str = "",
 ) -> Edited:
-    """Version, audit and timeline of one act on a row that is saved already."""
+    """Version, audit and timeline of one act on a row that is saved already; `title` says in words
+    what the definition alone does not show."""
     was, now = before.as_json() if before else None, after.as_json()
-    title = words.edited(before, after) if before else words.created(after)
+    title = title or (words.edited(before, after) if before else words.created(after))
     made = None
     if before or words.does_something(after):
         made, _ = changes.record(

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from flags import editor, grouping, words
 from flags.editor import ConditionRow
+from flags.governance import Withheld, override_of
 from flags.models import Segment
 from flags.segments import read_segment
 from flags.surroundings import users_of_segment
@@ -49,22 +50,19 @@ def segments(request: HttpRequest, project: str, environment: str) -> HttpRespon
             description=sent.get("description", "").strip(),
             reason=sent.get("reason", ""),
             version=whole(version),
+            override=override_of(sent.get("override", ""), access.role),
         )
-    except DefinitionError as error:
+    except (DefinitionError, Withheld) as error:
         return _shown(request, access, name, sent=sent, conditions=conditions, error=error.message)
     return sent_to(request, address, messages.SUCCESS, f"{name} is saved.")
 
 
 def in_words(segment: Segment) -> str:
-    """ "whose email ends with @acme.com or whose plan is internal"."""
+    """Who belongs to it."""
     try:
-        found = read_segment(segment.name, segment.definition)
+        return words.segment(read_segment(segment.name, segment.definition))
     except DefinitionError as error:
         return f"not used: {error.message}"
-    if found.logic is not None:
-        return "decided by raw JsonLogic"
-    joint = " and " if found.match == "all" else " or "
-    return f"users {joint.join(words.condition(one) for one in found.conditions)}"
 
 
 def _shown(
@@ -87,6 +85,7 @@ def _shown(
         "section": "flags",
         "base": f"/{access.project.slug}/{access.environment.slug}",
         "may_edit": access.can("editor"),
+        "may_admin": access.can("admin"),
         "segments": [
             {
                 "segment": one,
@@ -96,6 +95,9 @@ def _shown(
             for one in Segment.objects.filter(environment=access.environment)
         ],
         "known": known,
+        "used_by": users_of_segment(access.environment, known.name) if known else [],
+        "reason": sent.get("reason", ""),
+        "override": sent.get("override", ""),
         "name": name,
         "match": sent.get("match") or (known.definition.get("match", "all") if known else "all"),
         "description": sent.get("description", known.description if known else ""),

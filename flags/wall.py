@@ -122,6 +122,6 @@ def _instant(field: str, wall: datetime, zone: ZoneInfo, fold: str | None) -> da
             "fold" if field == "at" else field,
             f"{wall:%H:%M:%S} comes twice on {wall.day} {wall:%B %Y} in {zone}, at "
             f"{first:%H:%M:%S} and at {second:%H:%M:%S} UTC: clocks are put back. "
-            'Say fold "earlier" or "later".',
+            'Choose the earlier or the later one (fold: "earlier" or "later").',
         )
     return first if fold == "earlier" else second

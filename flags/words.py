@@ -19,6 +19,7 @@ from flags.rules import (
     Condition,
     Rule,
 )
+from flags.segments import Segment
 from flags.wrong import DefinitionError
 from web.words import joined
 
@@ -178,6 +179,14 @@ def users(conditions: tuple[Condition, ...]) -> str:
     who = " and ".join(condition(one) for one in conditions if one.op not in other)
     where = " and ".join(condition(one) for one in conditions if one.op in other)
     return " ".join(filter(None, ["users", who, f"where {where}" if where else ""]))
+
+
+def segment(found: Segment) -> str:
+    """ "users whose email ends with @acme.com or whose plan is internal"."""
+    if found.logic is not None:
+        return "decided by raw JsonLogic"
+    joint = " and " if found.match == "all" else " or "
+    return f"users {joint.join(map(condition, found.conditions))}"
 
 
 def condition(one: Condition) -> str:

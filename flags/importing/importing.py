@@ -64,9 +64,11 @@ def apply(
     done = Imported(untranslated=list(found.untranslated))
     for name, segment in found.segments.items():
         try:
-            if grouping.keep(environment, name, segment, actor=actor):
+            if grouping.keep(
+                environment, name, segment, actor=actor, reason=reason, override=override
+            ):
                 done.segments.append(name)
-        except DefinitionError as error:
+        except (DefinitionError, Withheld) as error:
             done.untranslated.append(f"segment {name}: {error.message}")
     for key, given in found.flags.items():
         try:

@@ -81,8 +81,10 @@
     ...(root.matches?.("[data-chart]") ? [root] : []), ...root.querySelectorAll("[data-chart]"),
   ];
   const drawAll = (root) => figures(root).forEach(draw);
+  // A page may swap a line each second: pictures that stayed are not drawn again.
+  const fresh = (figure) => !figure.querySelector("[data-plot][data-drawn]");
 
-  document.addEventListener("htmx:afterSwap", () => drawAll(document));
+  document.addEventListener("htmx:afterSwap", () => figures(document).filter(fresh).forEach(draw));
   document.addEventListener("htmx:beforeCleanupElement", (event) => {
     if (event.target.matches?.("[data-plot]")) window.Plotly?.purge(event.target);
   });

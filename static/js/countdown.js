@@ -27,7 +27,10 @@
     for (const element of root.querySelectorAll("[data-local]")) {
       const time = new Date(Number(element.dataset.local) * 1000);
       const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-      element.textContent = `; ${time.toLocaleTimeString([], { hour12: false })} where you are (${zone})`;
+      const said = time.toLocaleString([], {
+        weekday: "long", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+      });
+      element.textContent = `; ${said} where you are (${zone})`;
     }
   }
 

@@ -1,9 +1,8 @@
 // Live fragments (data-live, polled by htmx): paused while hidden, selected or behind a dialog,
-// fewer tries while the server does not answer, open details stay open, "Updated 4 s ago".
+// fewer tries while the server does not answer, "Updated 4 s ago".
 (() => {
   let failures = 0;
   let skipped = 0;
-  let opened = [];
   const seen = new WeakMap();
 
   const live = (event) => event.target.closest?.("[data-live]") === event.target;
@@ -31,17 +30,7 @@
     tick();
   });
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    opened = [...event.detail.target.querySelectorAll("details[id][open]")].map(({ id }) => id);
-  });
-
-  document.addEventListener("htmx:afterSwap", () => {
-    for (const id of opened) {
-      const details = document.getElementById(id);
-      if (details) details.open = true;
-    }
-    tick();
-  });
+  document.addEventListener("htmx:afterSwap", tick);
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !window.htmx) return;

@@ -150,6 +150,26 @@ def acted(rows: list[RuleRow], action: str, variants: list[str]) -> list[RuleRow
     return rows
 
 
+def focus_after(rows: list[RuleRow], action: str) -> str:
+    """The field, or the button, where whoever pressed that button goes on."""
+    found = ACT.fullmatch(action)
+    if action == "add-rule":
+        return f"rule-{sum(bool(row.conditions) for row in rows) - 1}-if-0-attribute"
+    if action == "add-rest":
+        return f"rule-{len(rows) - 1}-does"
+    if not found or int(found[2]) >= len(rows):
+        return "add-rule"
+    number = int(found[2])
+    match found[1]:
+        case "add":
+            return f"rule-{number}-if-{len(rows[number].conditions) - 1}-attribute"
+        case "up":
+            return f"up-{number - 1}" if number > 1 else "down-0"
+        case "down":
+            return f"{'down' if number + 2 < len(rows) else 'up'}-{number + 1}"
+    return f"rule-{number}-does"
+
+
 def rules_of(rows: list[RuleRow]) -> list[dict[str, Any]]:
     """Rows as the rules that `flags.rules.read_rules` checks; empty conditions are left out."""
     return [_rule(row) for row in rows]

@@ -35,16 +35,15 @@ def edit_flag(request: HttpRequest, project: str, environment: str, key: str) ->
     action = request.POST.get("action", "")
     if action not in ("save", "preview", "try"):
         form.rows = editor.acted(form.rows, action, list(flag.variants))
-        return form.shown()
+        return form.shown(focus=editor.focus_after(form.rows, action))
     try:
         after = form.definition()
         if action == "try":
             attributes = tryout.read_attributes(request.POST.get("attributes", ""))
-            return form.shown(
-                after=after, tried=tryout.tried(access.environment, after, attributes)
-            )
+            tried = tryout.tried(access.environment, after, attributes)
+            return form.shown(after=after, tried=tried, focus="attributes")
         if action == "preview":
-            return form.shown(after=after)
+            return form.shown(after=after, focus="preview")
         return form.saved(after)
     except (DefinitionError, Withheld) as error:
         return form.shown(error=str(error))
@@ -119,6 +118,7 @@ class _Form:
         after: Definition | None = None,
         tried: tryout.Tried | None = None,
         version: int | None = None,
+        focus: str = "",
     ) -> HttpResponse:
         flag, sent = self.flag, self.sent
         place = self.access.environment
@@ -149,6 +149,7 @@ class _Form:
             "attributes": sent.get("attributes") or EXAMPLE,
             "tried": tried,
             "error": error,
+            "focus": focus,
             "operators": editor.CHOICES,
             "segments": list(
                 Segment.objects.filter(environment=place).values_list("name", flat=True)

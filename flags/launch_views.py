@@ -145,5 +145,6 @@ def _form(
         "zones": sorted(available_timezones()),
         "error": error,
         "preview": preview,
+        "focus": f"flag_{len(rows)}" if more else "preview" if preview else "",
     }
     return page(request, "flags/new_launch.html", context, status=422 if error else 200)

@@ -44,6 +44,7 @@ def policy(request: HttpRequest, project: str, environment: str) -> HttpResponse
         "base": f"/{project}/{environment}",
         "approval": governance.needs_approval(access.environment),
         "freezes": Freeze.objects.filter(environment=access.environment, ends__gt=timezone.now()),
+        "frozen": governance.freeze_at(access.environment, timezone.now()),
         "may_admin": access.can("admin"),
     }
     return page(request, "flags/policy.html", context)

@@ -40,7 +40,9 @@ def segments(request: HttpRequest, project: str, environment: str) -> HttpRespon
             return sent_to(request, address, messages.SUCCESS, f"{name} is removed.")
         if action != "save":
             acted = editor.acted(rows or [editor.RuleRow()], action, [""])
-            return _shown(request, access, name, sent=sent, conditions=acted[0].conditions)
+            focus = editor.focus_after(acted, action) if action == "add-0" else "add-0"
+            found = acted[0].conditions
+            return _shown(request, access, name, sent=sent, conditions=found, focus=focus)
         version = sent.get("version", "")
         grouping.keep(
             access.environment,
@@ -73,6 +75,7 @@ def _shown(
     sent: Any = None,
     conditions: list[ConditionRow] | None = None,
     error: str = "",
+    focus: str = "",
 ) -> HttpResponse:
     known = grouping.find(access.environment, name) if name else None
     if conditions is None:
@@ -104,5 +107,6 @@ def _shown(
         "conditions": conditions,
         "operators": ATTRIBUTES_ONLY,
         "error": error,
+        "focus": focus,
     }
     return page(request, "flags/segments.html", context, status=422 if error else 200)

@@ -1,5 +1,6 @@
 // What a swapped fragment must not lose: open details, the keyboard's place (htmx keeps that of
-// elements with an id alone) and what was scrolled inside.
+// elements with an id alone) and what was scrolled inside. A form that comes back changed says in
+// data-focus where the keyboard goes on.
 (() => {
   const STOPS = "a[href], button, input, select, textarea, summary, [tabindex]";
   const SCROLLS = ".table-wrap, pre";
@@ -37,5 +38,13 @@
       stops(target, kept.at)[kept.number]?.focus({ preventScroll: true });
     }
     kept = null;
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const form = document.querySelector("form[data-focus]:not([data-focus=''])");
+    const name = CSS.escape(form?.dataset.focus ?? "");
+    const found = form?.querySelectorAll(`[name="${name}"], button[value="${name}"]:not([tabindex])`);
+    // What will happen is said at the top: that stays in sight.
+    [...found ?? []].at(-1)?.focus({ preventScroll: name === "preview" });
   });
 })();

@@ -1,5 +1,5 @@
 // Live fragments (data-live, polled by htmx): paused while hidden, selected or behind a dialog,
-// fewer tries while the server does not answer, "Updated 4 s ago".
+// fewer tries while the server does not answer (news are asked for all the same), "Updated 4 s ago".
 (() => {
   let failures = 0;
   let skipped = 0;
@@ -11,7 +11,8 @@
     if (!live(event)) return;
     const busy = document.hidden || document.querySelector("dialog[open]")
       || !getSelection().isCollapsed;
-    const wait = skipped < 2 ** Math.min(failures, 5) - 1;
+    const news = event.detail.requestConfig?.triggeringEvent?.type === "live";
+    const wait = !news && skipped < 2 ** Math.min(failures, 5) - 1;
     if (busy || wait) {
       skipped += wait ? 1 : 0;
       event.preventDefault();

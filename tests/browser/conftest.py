@@ -14,6 +14,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 # What Plotly sets on its own elements and the policy blocks without any visible effect.
 HARMLESS = ("style-src-attr", "Applying inline style violates")
+expect.set_options(timeout=30_000)  # what is waited for comes; a busy machine takes longer
 Open = Callable[..., Page]
 expect.set_options(timeout=30_000)  # at most: on a busy machine five seconds are short
 STREAM = "**/flags/stream?*"

@@ -7,7 +7,7 @@ from typing import Any
 from flags import words
 from flags.acts import applied
 from flags.definition import Definition, read
-from flags.models import Launch, Plan, Step
+from flags.models import Plan, Step
 from flags.plans import warnings
 from flags.ramps import read_ramp
 from flags.wrong import DefinitionError
@@ -130,8 +130,3 @@ def _step_json(line: Line) -> dict[str, Any]:
         "version": step.version,
         "change_id": step.change_id,
     }
-
-
-def launch_words(launch: Launch, now: datetime) -> str:
-    """All parts of a launch in one sentence."""
-    return ". ".join(summary(plan, now) for plan in launch.plans.all())

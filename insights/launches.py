@@ -102,8 +102,9 @@ def past(environment: Environment, now: datetime) -> list[Row]:
 
 
 def calendar(environment: Environment, rows: list[Row], month: date) -> list[list[Day]]:
-    """Weeks from Monday of one month, in the environment's zone."""
+    """Weeks from Monday of one month, in the environment's zone, with what happens in them."""
     zone = environment.zone
+    rows = [row for row in rows if row.status not in ("Cancelled", "Expired")]
     by_day: dict[date, list[Row]] = {}
     for day, found in groupby(rows, key=lambda row: row.at.astimezone(zone).date()):
         by_day.setdefault(day, []).extend(found)
@@ -135,6 +136,21 @@ class Part:
     chart: list[Chart]
 
     @property
+    def unhappened(self) -> bool:
+        """Whether nothing of it came to pass, or will."""
+        return self.plan.status in ("cancelled", "expired") and not self.live
+
+    @property
+    def answer(self) -> str:
+        """What became of it, where that is not what was planned; else what was."""
+        note = self.plan.note.rstrip(".")
+        if note and self.unhappened:
+            return note
+        if note.startswith("Rolled back"):
+            return f"{note}. {self.plan.flag.key} is {self.now}"
+        return self.summary
+
+    @property
     def happening(self) -> list[StepLine]:
         """Steps that were, or are to come: not those that were dropped with their plan."""
         return [one for one in self.steps if one.step.effective_at or not one.step.done]
@@ -160,6 +176,11 @@ class LaunchPage:
     def acts(self) -> bool:
         """Whether there is anything to do but to turn it off, which has a place of its own."""
         return self.waiting or bool(self.can - {"off"})
+
+    @property
+    def happening(self) -> bool:
+        """Whether there are steps to tell of."""
+        return any(part.happening for part in self.parts)
 
     @property
     def may_change(self) -> bool:
@@ -199,17 +220,18 @@ def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
             parts.append(_part(plan, now, base=base, ask=False))
     begun = any(step.effective_at for part in parts for step in (s.step for s in part.steps))
     begun = begun or any(plan.status in Plan.LIVE and plan.at <= now for plan in plans)
+    is_open = any(plan.status in Plan.OPEN for plan in plans)
     return LaunchPage(
         launch=launch,
         status=status_of(plans),
         at=min((plan.at for plan in plans), default=launch.created_at),
         begun=begun,
-        open=any(plan.status in Plan.OPEN for plan in plans),
+        open=is_open,
         waiting=any(plan.status == Plan.Status.WAITING for plan in plans),
         parts=parts,
-        checks=[]
-        if begun
-        else checks(launch, [part.plan for part in parts], _warned(parts), use, now, base=base),
+        checks=checks(launch, [part.plan for part in parts], _warned(parts), use, now, base=base)
+        if is_open and not begun
+        else [],
         can=_can(plans, now),
         store_away=store_away,
         now=now,

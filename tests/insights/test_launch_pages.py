@@ -99,6 +99,35 @@ def test_a_bad_launch_is_refused_and_the_form_stays(
     assert not Launch.objects.exists()
 
 
+def test_a_launch_that_does_not_happen_says_so_before_what_was_planned(
+    editor_page: Client, environment: Environment, flag: Flag
+) -> None:
+    def told(address: str) -> str:
+        return " ".join(editor_page.get(address).content.decode().split())
+
+    inside = "The time is inside the flags' rules"
+    planned = editor_page.post(f"{BASE}/new", form())["Location"]
+    assert inside in told(planned)
+    editor_page.post(f"{planned}/act", {"action": "pause"})
+    assert "unless somebody resumes it before its time, it never happens" in told(planned)
+    editor_page.post(f"{planned}/act", {"action": "cancel", "reason": "too soon"})
+    page = told(planned)
+    assert '<p class="answer">Cancelled by editor@acme.example: too soon.</p>' in page
+    assert "Planned was: PRICING turns on for everyone." in page
+    assert "Before the time" not in page
+
+    Policy.objects.create(environment=environment, approval=True)
+    waiting = editor_page.post(f"{BASE}/new", form())["Location"]
+    page = told(waiting)
+    assert inside not in page
+    assert "unless another person approves it before its time, it never happens" in page
+    schedule.expire(timezone.now() + timedelta(hours=3))
+    assert '<p class="answer">Its time came while nobody approved it.' in told(waiting)
+    listed = told(BASE)
+    assert "never approved" in listed
+    assert 'title="Spring launch"' not in listed, "the calendar shows what happens"
+
+
 def test_a_launch_is_cancelled_paused_and_resumed(editor_page: Client, flag: Flag) -> None:
     address = editor_page.post(f"{BASE}/new", form())["Location"]
     for action, status in (("pause", "paused"), ("resume", "planned"), ("cancel", "cancelled")):

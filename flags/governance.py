@@ -79,9 +79,10 @@ def allow_at(environment: Environment, now: datetime, reason: str, override: str
         said = f"{reason} · {what}: {override}" if reason else f"{what.capitalize()}: {override}"
         return said[:LONGEST_REASON]
     if freeze:
+        ends = freeze.ends.astimezone(environment.zone)
         raise Withheld(
             "freeze",
-            f"{environment.slug} is frozen until {freeze.ends:%Y-%m-%d %H:%M} UTC "
+            f"{environment.slug} is frozen until {ends:%Y-%m-%d %H:%M %Z} "
             f"({freeze.name}). Plan the change for later, or let an admin override with a reason.",
         )
     if approval:

@@ -143,12 +143,14 @@ def _span(plan: Plan) -> str:
 
 def check_freeze(environment: Environment, planned: Planned, override: str) -> None:
     """Raises Withheld where a step falls into a freeze and nobody said why it may."""
+    zone = environment.zone
     for at, _ in planned.steps:
         if (freeze := governance.freeze_at(environment, at)) and not override.strip():
+            begins, ends = (one.astimezone(zone) for one in (freeze.begins, freeze.ends))
             raise Withheld(
                 "freeze",
-                f"{environment.slug} is frozen from {freeze.begins:%Y-%m-%d %H:%M} to "
-                f"{freeze.ends:%Y-%m-%d %H:%M} UTC ({freeze.name}). Choose another time, or "
+                f"{environment.slug} is frozen from {begins:%Y-%m-%d %H:%M} to "
+                f"{ends:%Y-%m-%d %H:%M %Z} ({freeze.name}). Choose another time, or "
                 "let an admin override with a reason.",
             )
 
@@ -303,15 +305,15 @@ def warnings(plan: Plan, now: datetime) -> list[str]:
             found.append(f"It would change nothing any more: {flag.key} serves that already.")
     except DefinitionError as error:
         found.append(error.message)
-    hour = timedelta(hours=1)
+    hour, zone = timedelta(hours=1), flag.environment.zone
     near = Plan.objects.filter(
         launch__environment_id=flag.environment_id,
         status__in=Plan.OPEN,
         at__range=(plan.at - hour, (plan.until or plan.at) + hour),
     ).exclude(launch=plan.launch_id)
     found += [
-        f"{other.flag.key} changes at {other.at:%H:%M} UTC, within an hour of this: their effects "
-        "would be hard to tell apart."
+        f"{other.flag.key} changes at {other.at.astimezone(zone):%H:%M %Z}, within an hour of "
+        "this: their effects would be hard to tell apart."
         for other in near.select_related("flag")[:3]
     ]
     return found

@@ -90,6 +90,21 @@ def dependants(environment: Environment, key: str) -> list[str]:
     ]
 
 
+def leaned_on(environment: Environment, definition: Definition) -> list[Flag]:
+    """The flags whose variants decide, through however many others, what this one gives."""
+    asked = {key for _, key, _ in prerequisites_of(definition)}
+    if not asked:
+        return []
+    others = {flag.key: flag for flag in Flag.objects.current().filter(environment=environment)}
+    found: dict[str, Flag] = {}
+    while asked:
+        key = asked.pop()
+        if key in others and key not in found:
+            found[key] = others[key]
+            asked |= {one for _, one, _ in prerequisites_of(others[key].definition())}
+    return list(found.values())
+
+
 def users_of_segment(environment: Environment, name: str) -> list[str]:
     """Keys of the flags that name the segment."""
     return [

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Max
+
 from flags.acts import ramp_of
 from flags.listening import ARCHIVED, state_now
 from flags.models import Flag, FlagVersion, Plan
+from flags.surroundings import leaned_on
 from flags.words import state_in_words
 from insights import charts
 from insights.change_page import ROWS_SHOWN, ordered, pictures, said_once
@@ -189,15 +192,21 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
 
 
 def _doubled(environment: Environment, flag: Flag | None, now: datetime) -> str:
-    """Users in two variants of one version, lately. Ramps move people by design: not then."""
-    if flag is None or ramp_of(flag.definition()) is not None:
+    """Users in two variants of one version, lately. Ramps move people by design: not then.
+
+    What a flag asks of others changes what it gives without a version of its own: theirs count.
+    """
+    if flag is None:
         return ""
-    if Plan.objects.filter(flag=flag, status=Plan.Status.RUNNING).exists():
+    deciding = [flag, *leaned_on(environment, flag.definition())]
+    if any(ramp_of(one.definition()) is not None for one in deciding):
+        return ""
+    if Plan.objects.filter(flag__in=deciding, status=Plan.Status.RUNNING).exists():
         return ""
     since = (now - DOUBLED).replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
-    newest = flag.versions.defer("definition").first()
-    if newest is not None:
-        since = max(since, newest.at + SETTLED)
+    changed = FlagVersion.objects.filter(flag__in=deciding).aggregate(Max("at"))["at__max"]
+    if changed is not None:
+        since = max(since, changed + SETTLED)
     return health(environment.pk, flag.key, since, now).doubled() if since < now else ""
 
 

@@ -43,7 +43,12 @@ class Row:
 
     @property
     def pill(self) -> str:
-        return "state-on" if self.status == "Under way" else "planned"
+        return "state-on" if self.status in ("Under way", "Rolling back") else "planned"
+
+    @property
+    def happened(self) -> bool:
+        """Whether users got something of it."""
+        return self.status in ("Done", "Under way", "Rolling back", "Rolled back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,10 @@ class Day:
 def status_of(plans: list[Plan]) -> str:
     """One word for a launch: its most pressing part's."""
     found = {plan.status for plan in plans}
-    if any(
-        plan.status in ("done", "running") and plan.note.startswith("Rolled back") for plan in plans
-    ):
+    turned = {plan.status for plan in plans if plan.note.startswith("Rolled back")}
+    if "running" in turned:
+        return "Rolling back"
+    if "done" in turned:
         return "Rolled back"
     for status in ("running", "paused", "waiting", "planned", "overtaken", "expired", "done"):
         if status in found:

@@ -31,9 +31,12 @@ class Untranslatable(Exception):
 
 
 def translate(file: Mapping[str, Any], environment: str = "production") -> Translation:
-    """An export of `/api/admin/features-batch/export`; of its environments, the one named."""
+    """An export of `/api/admin/features-batch/export`; of its environments, the one named.
+
+    Older exports and what SDKs fetch have no environments: there a feature has its strategies.
+    """
     found = Translation()
-    names = {one["id"]: str(one["name"]) for one in _list(file, "segments") if "id" in one}
+    names = {one["id"]: _name(one) for one in _list(file, "segments") if "id" in one}
     for one in _list(file, "segments"):
         _segment(found, one)
     strategies: dict[str, list[Mapping[str, Any]]] = {}
@@ -47,8 +50,18 @@ def translate(file: Mapping[str, Any], environment: str = "production") -> Trans
     }
     for feature in _list(file, "features"):
         key = str(feature.get("name", ""))
-        _flag(found, feature, states.get(key, {}), strategies.get(key, []), names)
+        if "enabled" not in feature and key not in states:
+            found.leave_out(
+                f"flag {key}, its state",
+                f"the file does not say it for {environment}, so it comes turned off",
+            )
+        own = strategies.get(key) or _list(feature, "strategies")
+        _flag(found, feature, states.get(key, {}), own, names)
     return found
+
+
+def _name(segment: Mapping[str, Any]) -> str:
+    return str(segment.get("name") or f"segment-{segment.get('id', '')}")
 
 
 def _list(file: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -57,7 +70,7 @@ def _list(file: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def _segment(found: Translation, one: Mapping[str, Any]) -> None:
-    name = str(one.get("name", ""))
+    name = _name(one)
     try:
         conditions = [_condition(part) for part in _list(one, "constraints")]
     except Untranslatable as error:

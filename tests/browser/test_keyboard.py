@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from flags import editing, schedule
+from flags import editing, plans, schedule
 from flags.models import Flag, Plan, Policy, Segment, Step
 from projects.models import Environment
 from tests.browser.conftest import Open
@@ -193,4 +193,72 @@ def test_news_leave_the_keyboard_where_it_is(
     page.evaluate("htmx.trigger('#_flag', 'live')")
     expect(page.locator("[data-old]")).to_have_count(0)
     assert holds_focus(link)
+    assert complaints == []
+
+
+def test_a_month_is_looked_through_and_a_ramp_is_held_resumed_and_rolled_back(
+    live_server: Any, environment: Environment, flag: Flag, open_page: Open, complaints: list[str]
+) -> None:
+    begun = timezone.now().replace(microsecond=0) - timedelta(minutes=1)
+    ramp = {
+        "from": begun.isoformat(),
+        "until": (begun + timedelta(hours=3)).isoformat(),
+        "timezone": "UTC",
+        "variant": "on",
+        "percent": {"to": 100},
+    }
+    asked = [plans.Asked("PRICING", ramp)]
+    sooner = begun - timedelta(minutes=1)
+    plans.create(environment, asked, actor="eve", now=sooner, name="Spring launch")
+    schedule.materialise(timezone.now())
+    page = open_page(live_server.url, "editor@acme.example", PASSWORD)
+    page.goto("/acme/production/launches")
+    month = page.locator(".month h2").inner_text()
+    press(page, page.get_by_role("link", name="Earlier"))
+    expect(page.locator(".month h2")).not_to_have_text(month)
+    press(page, page.get_by_role("link", name="Later"))
+    expect(page.locator(".month h2")).to_have_text(month)
+    mark = page.locator(".calendar").get_by_role("link", name="Spring launch")
+    expect(mark.get_by_text("Spring launch")).to_be_visible()
+    press(page, mark)
+
+    status = page.locator("#_launch .countdown")
+    expect(status).to_have_text("Under way")
+    for button, asks, then in (
+        ("Hold", "Hold Spring launch where it is", "Paused"),
+        ("Resume", "Resume Spring launch?", "Under way"),
+        ("Roll back", "The newest exposed leave first", "Rolling back"),
+    ):
+        confirm(page, page.get_by_role("button", name=button), asks)
+        expect(status).to_have_text(then)
+    assert complaints == []
+
+
+def test_a_flag_is_written_as_json_tidied_up_archived_and_restored(
+    live_server: Any, environment: Environment, flag: Flag, open_page: Open, complaints: list[str]
+) -> None:
+    editing.change(environment, "PRICING", {"remove_by": "2026-01-31"}, actor="eve")
+    page = open_page(live_server.url, "editor@acme.example", PASSWORD)
+    page.goto("/acme/production/flags")
+    press(page, page.get_by_role("link", name="To tidy up"))
+    expect(page.locator("main")).to_contain_text("Its code was to be gone")
+    press(page, page.get_by_role("link", name="PRICING"))
+    press(page, page.get_by_role("link", name="Edit rules"))
+    press(page, page.get_by_role("link", name="Raw JSON"))
+    written = page.locator("textarea").first
+    reach(page, written)
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(written.input_value().replace('"enabled": false', '"enabled": true'))
+    confirm(page, page.get_by_role("button", name="Save"), "Change what PRICING serves")
+    expect(page.locator("#_serving")).to_contain_text("On")
+    assert Flag.objects.get().enabled
+
+    press(page, page.get_by_role("link", name="Archive"))
+    reach(page, page.get_by_label("Reason"))
+    page.keyboard.type("its code is gone")
+    press(page, page.get_by_role("button", name="Archive PRICING"))
+    expect(page.locator("#_archived")).to_contain_text("editor@acme.example archived it")
+    press(page, page.get_by_role("button", name="Restore"))
+    expect(page.locator("#_archived")).to_have_count(0)
+    assert Flag.objects.get().archived_at is None
     assert complaints == []

@@ -206,6 +206,12 @@ UNLEASH = {
 }
 
 
+OF_AN_SDK = {
+    "id": 7,
+    "constraints": [{"contextName": "country", "operator": "IN", "values": ["NZ"]}],
+}
+
+
 def test_unleashs_strategies_become_rules_and_what_does_not_is_told(
     environment: Environment, server: Asker
 ) -> None:
@@ -226,6 +232,21 @@ def test_unleashs_strategies_become_rules_and_what_does_not_is_told(
     assert "hashes other users" in told
     assert "no strategy like remoteAddress" in told
     assert "impressionData" in told
+
+
+def test_strategies_that_stand_in_unleashs_features_decide_as_well() -> None:
+    """Older exports, and what its SDKs fetch: taken for none, they would mean on for everyone."""
+    half = {"name": "flexibleRollout", "parameters": {"rollout": "50"}, "segments": [7]}
+    feature = {"name": "menu", "enabled": True, "strategies": [half, {"name": "byMoon"}]}
+    found = translated(json.dumps({"features": [feature], "segments": [OF_AN_SDK]}).encode())
+    flag = found.flags["menu"]
+    assert (flag["enabled"], flag["default_variant"]) == (True, "off")
+    rule = {"split": {"on": 50, "off": 50}, "if": [{"segment": "segment-7"}]}
+    assert flag["rules"] == [rule]
+    assert any("no strategy like byMoon" in text for text in found.untranslated)
+    other = translated(json.dumps(UNLEASH).encode(), environment="elsewhere")
+    assert not any(one["enabled"] for one in other.flags.values())
+    assert any("does not say it for elsewhere" in text for text in other.untranslated)
 
 
 LAUNCHDARKLY = {

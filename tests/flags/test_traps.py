@@ -1,12 +1,12 @@
 """Traps of flag servers that the other files have no place for (facts/flags.md section 9)."""
 
 import asyncio
-import threading
-import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from flags import documents, editing, plans, stream
@@ -40,44 +40,57 @@ def test_a_stream_that_has_nothing_to_say_still_breathes(
     within(follow())
 
 
-@pytest.mark.django_db(transaction=True)
-def test_whoever_was_told_of_a_change_waits_for_it_and_not_for_ever(
+class Clock:
+    """A clock on which only waiting takes time; `then` happens at the end of the third wait."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.now, self.waits, self.then = 1000.0, 0, then
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.waits += 1
+        if self.waits == 3:
+            self.then()
+
+
+def test_whoever_was_told_of_a_change_waits_for_it(
     environment: Environment, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """flagConfigEtag names what an event told of; this process knows an older document."""
     make_flag()
-    monkeypatch.setattr(documents, "FRESH_S", 1000.0)
-    monkeypatch.setattr(documents, "BARRIER_S", 0.6)
+    clock = Clock(lambda: Flag.objects.update(revision=F("revision") + 1))
+    monkeypatch.setattr(documents, "time", clock)
     old = document_for(environment.id)
+    assert document_since(environment.id, old.generation) is old
+    assert clock.waits == 0
+    assert document_since(environment.id, old.generation + 1).generation == old.generation + 1
+    assert clock.waits == 3
 
-    def later() -> None:
-        time.sleep(0.2)
-        from django.db import connection
 
-        Flag.objects.update(revision=old.generation + 1)
-        connection.close()
-
-    writer = threading.Thread(target=later)
-    writer.start()
-    begun = time.monotonic()
-    found = document_since(environment.id, old.generation + 1)
-    writer.join()
-    assert found.generation == old.generation + 1
-    assert 0.15 < time.monotonic() - begun < 0.6
-    begun = time.monotonic()
-    assert document_since(environment.id, 10**9) is found, "an answer, if an older one"
-    assert 0.5 < time.monotonic() - begun < 2
+def test_nobody_waits_for_ever_for_a_change(
+    environment: Environment, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_flag()
+    clock = Clock()
+    monkeypatch.setattr(documents, "time", clock)
+    old, begun = document_for(environment.id), clock.now
+    assert document_since(environment.id, 10**9) is old, "an answer, if an older one"
+    assert clock.now - begun == pytest.approx(documents.BARRIER_S, abs=documents.BARRIER_STEP_S)
 
 
 @pytest.mark.parametrize("sent", ["", "g", "gx", "g-1", "9" * 30, "%00", "g1,g2", "W/g1"])
 def test_a_strange_flag_config_etag_holds_nobody_up(
-    server: Asker, make_flag: MakeFlag, sent: str
+    server: Asker, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch, sent: str
 ) -> None:
     make_flag()
-    begun = time.monotonic()
+    clock = Clock()
+    monkeypatch.setattr(documents, "time", clock)
     path = f"{ALL}?flagConfigEtag={sent}&flagConfigLastModified=soon"
     assert server("POST", path, {"context": {}}).status_code == 200
-    assert time.monotonic() - begun < 1
+    assert clock.waits == 0
 
 
 @pytest.mark.parametrize("act", ["cancel", "edit"])

@@ -146,3 +146,31 @@ def test_a_flags_page_says_who_saw_two_variants_of_one_version(
     clean = viewer_page.get("/acme/production/flags/CLEAN").content.decode()
     assert re.search(r"<b>[\w,]+ of [\d,]+ users saw two variants of one version</b>", mixed)
     assert "two variants" not in clean
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("event_store")
+def test_a_flag_that_another_one_moves_is_not_said_to_be_mixed(
+    environment: Environment, ingest_key: str, viewer_page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves others by what GATE gives, without a version of its own."""
+    started = datetime.now(UTC) - timedelta(minutes=40)
+    split = {"split": {"on": 50, "off": 50}}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(timezone, "now", lambda: started - timedelta(minutes=10))
+        for key, rule in (
+            ("GATE", split),
+            ("MIDDLE", split | {"if": [{"flag": "GATE", "is": "on"}]}),
+            ("LEANS", split | {"if": [{"flag": "MIDDLE", "is": "on"}]}),
+        ):
+            given = {"key": key, "type": "boolean", "enabled": True, "default_variant": "off"}
+            editing.create(environment, given | {"rules": [rule]}, actor="eve")
+
+    def asked(request: Request, rng: random.Random) -> None:
+        request.fields["flags"]["LEANS"] = rng.choice(("on", "off"))
+
+    send(requests(started, count=600, change=asked), ingest_key)
+    address = "/acme/production/flags/LEANS"
+    assert "users saw two variants" in viewer_page.get(address).content.decode()
+    editing.change(environment, "GATE", {"enabled": False}, actor="eve")
+    assert "users saw two variants" not in viewer_page.get(address).content.decode()

@@ -12,10 +12,12 @@ from web.pages import page
 @require_GET
 def show_hygiene(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment)
+    rows = untidy(access.environment, timezone.now())
     context = {
         "access": access,
         "section": "flags",
         "base": f"/{project}/{environment}",
-        "rows": untidy(access.environment, timezone.now()),
+        "rows": rows,
+        "any_seen": any(row.last_seen for row in rows),
     }
     return page(request, "insights/hygiene.html", context)

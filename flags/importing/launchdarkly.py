@@ -6,7 +6,7 @@ LaunchDarkly hashes with another function, so a percentage keeps its size and no
 from collections.abc import Mapping
 from typing import Any
 
-from flags.importing.translation import Translation
+from flags.importing.translation import LEANING, Translation
 from flags.importing.unleash import Untranslatable
 
 OPERATORS = {
@@ -64,12 +64,9 @@ def _flag(found: Translation, key: str, flag: Mapping[str, Any], environment: st
             )
     if here.get("contextTargets"):
         found.leave_out(f"flag {key}, contextTargets", "only users are targeted by name here")
-    prerequisites = [
-        {"flag": str(one["key"]), "is": str(one["variation"])}
-        for one in here.get("prerequisites") or []
-    ]
-    if prerequisites:
-        found.leave_out(f"flag {key}, prerequisites", "add them once all its flags are here")
+    leans = bool(here.get("prerequisites"))
+    if leans:
+        found.leave_out(f"flag {key}, prerequisites", LEANING)
     for i, rule in enumerate(here.get("rules") or [], 1):
         try:
             translated = _outcome(rule, names)
@@ -91,7 +88,7 @@ def _flag(found: Translation, key: str, flag: Mapping[str, Any], environment: st
         "key": key,
         "type": kind,
         "variants": dict(zip(names, values, strict=True)),
-        "enabled": bool(here.get("on")),
+        "enabled": bool(here.get("on")) and not leans,
         "default_variant": default,
         "off_variant": "" if off is None else names[off],
         "rules": rules,

@@ -8,6 +8,9 @@ class UnreadableFile(Exception):
     """The file is of no known format; the message says what is."""
 
 
+LEANING = "it comes turned off: ask for those flags in its rules, then turn it on"
+
+
 @dataclass(slots=True)
 class Translation:
     """`flags` are what `editing.create` takes, by key; `untranslated` is told, never dropped."""

@@ -7,7 +7,7 @@ translated percentage says so.
 from collections.abc import Mapping
 from typing import Any
 
-from flags.importing.translation import Translation
+from flags.importing.translation import LEANING, Translation
 
 OPERATORS = {
     "IN": "in",
@@ -48,8 +48,10 @@ def translate(file: Mapping[str, Any], environment: str = "production") -> Trans
         for one in _list(file, "featureEnvironments")
         if one.get("environment", environment) == environment
     }
-    for feature in _list(file, "features"):
-        key = str(feature.get("name", ""))
+    parents = {one.get("feature"): one.get("dependencies") for one in _list(file, "dependencies")}
+    for one in _list(file, "features"):
+        key = str(one.get("name", ""))
+        feature = {"dependencies": parents.get(key), **one}
         if "enabled" not in feature and key not in states:
             found.leave_out(
                 f"flag {key}, its state",
@@ -108,9 +110,13 @@ def _flag(
         found.leave_out(
             f"flag {key}, variants", "Unleash's variants are payloads beside on and off"
         )
-    for name in ("dependencies", "impressionData"):
-        if feature.get(name):
-            found.leave_out(f"flag {key}, {name}", "it has no counterpart")
+    if any(strategy.get("variants") for strategy in strategies):
+        found.leave_out(f"flag {key}, variants of its strategies", "they have no counterpart")
+    if feature.get("impressionData"):
+        found.leave_out(f"flag {key}, impressionData", "it has no counterpart")
+    leans = bool(feature.get("dependencies"))
+    if leans:
+        found.leave_out(f"flag {key}, dependencies", LEANING)
     first = next((i for i, rule in enumerate(rules) if not rule.get("if")), None)
     if first is not None and rules[first + 1 :]:
         found.leave_out(
@@ -120,7 +126,7 @@ def _flag(
     found.flags[key] = {
         "key": key,
         "type": "boolean",
-        "enabled": bool(state.get("enabled", feature.get("enabled", False))),
+        "enabled": bool(state.get("enabled", feature.get("enabled", False))) and not leans,
         "default_variant": "off" if strategies else "on",
         "rules": rules,
         "description": str(feature.get("description") or ""),

@@ -249,6 +249,33 @@ def test_strategies_that_stand_in_unleashs_features_decide_as_well() -> None:
     assert any("does not say it for elsewhere" in text for text in other.untranslated)
 
 
+def test_what_asked_for_other_flags_comes_turned_off() -> None:
+    """Without them it would reach whom they kept it from."""
+    needs = {"feature": "child", "dependencies": [{"feature": "parent"}]}
+    features = [{"name": "child", "enabled": True}, {"name": "parent", "enabled": True}]
+    unleash = translated(json.dumps({"features": features, "dependencies": [needs]}).encode())
+    assert {key: one["enabled"] for key, one in unleash.flags.items()} == {
+        "child": False,
+        "parent": True,
+    }
+    here = {
+        "on": True,
+        "offVariation": 1,
+        "fallthrough": {"variation": 0},
+        "prerequisites": [{"key": "parent", "variation": 0}],
+    }
+    flag = {
+        "key": "child",
+        "kind": "boolean",
+        "variations": [{"value": True}, {"value": False}],
+        "environments": {"production": here},
+    }
+    dark = translated(json.dumps({"items": [flag]}).encode())
+    assert not dark.flags["child"]["enabled"]
+    for found in (unleash, dark):
+        assert any("it comes turned off" in text for text in found.untranslated)
+
+
 LAUNCHDARKLY = {
     "items": [
         {

@@ -332,24 +332,41 @@ def _over_time_summary(
 ) -> str:
     if not lines:
         return f"No {what} in this time."
+    how = "over all requests" if name == "error_rate" else "medians of the points"
     if mark and len(lines) == 1:
         line = lines[0]
-        pairs = list(zip(line.times, getattr(line, name), strict=True))
-        before = _middle([value for time, value in pairs if time < mark])
-        after = _middle([value for time, value in pairs if time >= mark])
+        before = _usual(line, name, until=mark)
+        after = _usual(line, name, since=mark)
         return (
             f"Usually {_text(name, before)} before the bar, {_text(name, after)} after it"
-            f" (medians of the points). The bar is {marked}."
+            f" ({how}). The bar is {marked}."
         )
-    said = []
-    for line in lines:
-        points = zip(line.times, getattr(line, name), strict=True)
-        value = _middle([one for time, one in points if not mark or time >= mark])
-        said.append(f"{_text(name, value)} with {line.label or 'no value'}")
-    since = "Since the change:" if mark else "Usually"
-    return f"{since} {words.joined(said)} (medians of the points)."
+    since = mark or _first_heard(lines)
+    said = [
+        f"{_text(name, _usual(line, name, since=since))} with {line.label or 'no value'}"
+        for line in lines
+    ]
+    begins = "Since the change:" if mark else "Usually"
+    return f"{begins} {words.joined(said)} ({how})."
 
 
-def _middle(values: Sequence[float | None]) -> float | None:
-    found = sorted(value for value in values if value is not None)
+def _first_heard(lines: Sequence[Line]) -> datetime | None:
+    """When the first request of any line came: the time before it says nothing of them."""
+    pairs = (zip(line.times, line.per_second, strict=True) for line in lines)
+    return min((time for pair in pairs for time, rate in pair if rate), default=None)
+
+
+def _usual(
+    line: Line, name: str, *, since: datetime | None = None, until: datetime | None = None
+) -> float | None:
+    """The median of its points; failures are rare, so they are told as a share of all requests."""
+    points = [
+        (value, rate or 0)
+        for time, value, rate in zip(line.times, getattr(line, name), line.per_second, strict=True)
+        if value is not None and (not since or time >= since) and (not until or time < until)
+    ]
+    requests = sum(rate for _, rate in points)
+    if name == "error_rate" and requests:
+        return sum(value * rate for value, rate in points) / requests
+    found = sorted(value for value, _ in points)
     return found[len(found) // 2] if found else None

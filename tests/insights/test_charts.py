@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,9 +64,9 @@ def overview(lines: list[Line]) -> Chart:
     return charts.overview(lines, TOLD, since=SINCE, until=NOW, now=NOW, zone=ZONE, base=BASE)
 
 
-def over_time(lines: list[Line], mark: datetime | None = None) -> Chart:
+def over_time(lines: list[Line], mark: datetime | None = None, measure: str = "p95") -> Chart:
     return charts.over_time(
-        lines, TOLD, id="x", title="p95", measure="p95", since=SINCE, until=NOW, zone=ZONE,
+        lines, TOLD, id="x", title="p95", measure=measure, since=SINCE, until=NOW, zone=ZONE,
         base=BASE, mark=mark, baseline="off", verdict="worse",
     )  # fmt: skip
 
@@ -140,3 +141,20 @@ def test_ticks_stand_at_round_local_times_when_clocks_change() -> None:
     assert places["21:00"] == "2026-11-01T01:00:00"  # summer time still
     assert places["09:00"] == "2026-11-01T14:00:00"  # an hour further from UTC
     assert any("1 Nov" in text for text in places)
+
+
+def test_a_flag_of_the_last_minutes_is_told_by_those_alone_and_failures_by_all_requests() -> None:
+    late = [
+        replace(
+            line(label),
+            per_second=(0.0,) * 60 + (rate,) * 12,
+            error_rate=(None,) * 60 + (0.0,) * 11 + (failing,),
+        )
+        for label, rate, failing in (("off", 5.0, 0.0), ("on", 6.0, 0.12))
+    ]
+    assert over_time(late, measure="requests").summary == (
+        "Usually 5 /s with off and 6 /s with on (medians of the points)."
+    )
+    assert over_time(late, measure="errors").summary == (
+        "Usually 0% with off and 1.0% with on (over all requests)."
+    )

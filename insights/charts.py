@@ -360,7 +360,7 @@ def _usual(
     line: Line, name: str, *, since: datetime | None = None, until: datetime | None = None
 ) -> float | None:
     """The median of its points; failures are rare, so they are told as a share of all requests."""
-    points = [
+    points: list[tuple[float, float]] = [
         (value, rate or 0)
         for time, value, rate in zip(line.times, getattr(line, name), line.per_second, strict=True)
         if value is not None and (not since or time >= since) and (not until or time < until)

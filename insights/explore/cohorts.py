@@ -69,6 +69,7 @@ class Cohorts:
 
     meant: Meant
     names: tuple[str, str]
+    heads: tuple[str, str]  # as short as tells them apart: on, off
     measures: tuple[Measures, Measures]
     both: float  # events that belong to both cohorts and so to neither
     statuses: dict[int, tuple[float, float]]
@@ -133,6 +134,7 @@ def cohorts(
     return Cohorts(
         meant=asked,
         names=(name_of(first), name_of(second)),
+        heads=(_head(first, second), _head(second, first)),
         measures=measured,
         both=float(rows[2]["n"]) if 2 in rows else 0.0,
         statuses=_shares(kinds.get("status", []), "code"),
@@ -150,8 +152,20 @@ def cohorts(
 
 
 def name_of(filters: Sequence[Where]) -> str:
-    """A cohort by its filters: "flags.NEW_SEARCH = on"."""
-    return ", ".join(one.said for one in filters)
+    """A cohort by its filters: "NEW_SEARCH = on"."""
+    return ", ".join(one.said.removeprefix("flags.") for one in filters)
+
+
+def _head(this: Sequence[Where], other: Sequence[Where]) -> str:
+    """A cohort at the head of a column, by what the other has not: its value alone, if that is
+    all that differs."""
+    own = [one for one in this if one not in other]
+    rest = [one for one in other if one not in this]
+    if len(own) == len(rest) == 1 and own[0].field == rest[0].field:
+        (one,) = own
+        if one.op == rest[0].op == "=" and one.value:
+            return one.value
+    return name_of(own or this)
 
 
 def _measures(row: dict[str, Any] | None) -> Measures:

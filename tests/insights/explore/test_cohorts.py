@@ -71,6 +71,7 @@ def test_measures_of_both_agree_with_the_reference(
     environment: Environment, made: list[dict[str, Any]]
 ) -> None:
     found = beside(environment)
+    assert found.heads == ("on", "off")
     for measures, variant in zip(found.measures, ("on", "off"), strict=True):
         own = [item for item in made if item.get("flags", {}).get("F") == variant]
         weight = sum(item["sample_rate"] for item in own)
@@ -118,6 +119,7 @@ def test_what_belongs_to_both_is_counted_and_left_out(
     environment: Environment, made: list[dict[str, Any]]
 ) -> None:
     found = beside(environment, first=ON, second=(Where("route", "=", "/item"),))
+    assert found.heads == ("F = on", "route = /item")
     shared = [
         item
         for item in made
@@ -130,7 +132,7 @@ def test_the_page_says_it_in_a_sentence_and_leads_on(
     viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
 ) -> None:
     text = viewer_page.get(f"{PAGE}?{SIDES}").content.decode()
-    for part in ("Alike requests with flags.F = on are", "look up", "/acme/production/flags/F"):
+    for part in ("Alike requests with F = on are", "look up", "/acme/production/flags/F"):
         assert part in text
     assert "view=traces" in text
     assert outsider_page.get(f"{PAGE}?{SIDES}").status_code == 404
@@ -157,4 +159,4 @@ def test_a_cohort_that_nobody_is_in_is_said(
     viewer_page: Client, made: list[dict[str, Any]]
 ) -> None:
     text = viewer_page.get(f"{PAGE}?{SIDES.replace('value=off', 'value=never')}").content.decode()
-    assert "No request of this time has flags.F = never." in text
+    assert "No request of this time has F = never." in text

@@ -14,7 +14,8 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Max, Sum
+from django.db.models import Aggregate, F, FloatField, Max, Sum
+from django.db.models.functions import Cast, NullIf
 from redis.exceptions import RedisError
 
 from events.event import Event, Exposure, Notes
@@ -176,6 +177,12 @@ def flush() -> None:
         log.warning("counts.lost", extra={"error": str(error)[:300]})
 
 
+class Median(Aggregate):
+    function = "percentile_cont"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What one service sent in one form since a time; shares are 0 to 1, None without events."""
@@ -186,7 +193,7 @@ class Service:
     events: int
     exposures: int
     bytes: int
-    lag_s: float | None
+    lag_s: float | None  # of a usual minute: what is sent from the past at once is none
     user_share: float | None
     build_share: float | None
     rate: float | None  # mean sample rate: how many requests one event stands for
@@ -229,7 +236,7 @@ def overview(environment_id: int, since: datetime) -> Overview:
             total=Sum("events"),
             seen=Sum("exposures"),
             size=Sum("bytes"),
-            lag=Sum("lag_ms"),
+            lag=Median(Cast("lag_ms", FloatField()) / NullIf(F("events"), 0)),
             users=Sum("with_user"),
             builds=Sum("with_build"),
             weight=Sum("weight"),
@@ -266,7 +273,7 @@ def _service(row: Mapping[str, Any]) -> Service:
         events,
         row["seen"],
         row["size"],
-        row["lag"] / events / 1000 if events else None,
+        None if row["lag"] is None else row["lag"] / 1000,
         row["users"] / events if events else None,
         row["builds"] / events if events else None,
         row["weight"] / events if events and row["weight"] >= events else None,

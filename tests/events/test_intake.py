@@ -304,6 +304,17 @@ def test_the_data_page_knows_what_arrived_and_what_was_refused(
     assert told == {("event", "malformed"): 1, ("exposure", "placeless"): 1}
 
 
+def test_the_delay_is_that_of_a_usual_minute(environment: Environment) -> None:
+    """Last week's events, sent at once, are no delay."""
+    for minute, events, lag_s in ((1, 100, 2), (2, 90, 4), (3, 9000, 604_800)):
+        Arrival.objects.create(
+            environment=environment, minute=DAY_AGO + timedelta(minutes=minute), service="shop",
+            events=events, lag_ms=events * lag_s * 1000,
+        )  # fmt: skip
+    (service,) = refusals.overview(environment.id, DAY_AGO).services
+    assert service.lag_s == 4
+
+
 @pytest.mark.django_db(transaction=True)
 def test_counts_of_an_environment_that_is_gone_cost_no_others_counts(
     sender: Sender, environment: Environment

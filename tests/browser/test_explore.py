@@ -291,7 +291,7 @@ def test_a_flags_finding_leads_to_one_trace_by_keyboard(
 
     follow("Side by side")
     page.wait_for_url("**/cohorts?*")
-    expect(page.locator("#_cohorts .answer")).to_contain_text("flags.USE_CACHING = on")
+    expect(page.locator("#_cohorts .answer")).to_contain_text("USE_CACHING = on")
     follow("Events of the first")
     expect(page.locator("#_answer")).to_contain_text("USE_CACHING=on")
     page.locator("#_answer td.fit a").first.focus()

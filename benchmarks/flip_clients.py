@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-AFTER_S = 8
+AFTER_S = 20
 FLAG = "FLIP"
 
 

@@ -22,6 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = "/flags/stream"
 BREATH_S = 15.0
+AGAIN_S = (5.0, 15.0)  # after an event: browsers ask once, and never again if that fails
 RETRY_MS = 1000
 CORS = [(b"access-control-allow-origin", b"*")]
 HEADERS = [
@@ -74,21 +75,29 @@ class Stream:
 
 
 async def _pour(news: AsyncGenerator[News], receive: Receive, send: Send) -> None:
-    """Events until the client leaves. Whoever comes for the first time is told at once to ask
-    again, as something may have changed since it asked."""
+    """Events until the client leaves, each sent again a little later. Whoever comes for the first
+    time is told at once to ask again, as something may have changed since it asked."""
     gone = asyncio.ensure_future(_gone(receive))
+    now = asyncio.get_running_loop().time
+    latest = b""
+    again: list[float] = []  # when to send it once more
     await _body(send, f"retry: {RETRY_MS}\n\n".encode())
     coming: asyncio.Future[News] | None = None
     try:
         while True:
             coming = coming or asyncio.ensure_future(_next(news))
             waiting: set[asyncio.Future[Any]] = {gone, coming}
-            await asyncio.wait(waiting, timeout=BREATH_S, return_when=asyncio.FIRST_COMPLETED)
+            wait_s = min(BREATH_S, max(again[0] - now(), 0)) if again else BREATH_S
+            await asyncio.wait(waiting, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 break
             if coming.done():
-                await _body(send, event(coming.result()))
-                coming = None
+                latest, coming = event(coming.result()), None
+                again = [now() + later for later in AGAIN_S]
+                await _body(send, latest)
+            elif again and again[0] <= now():
+                again.pop(0)
+                await _body(send, latest)
             else:
                 await _body(send, b": still here\n\n")
     finally:

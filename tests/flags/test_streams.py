@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from openfeature.schemas.protobuf.flagd.sync.v1 import sync_pb2, sync_pb2_grpc
 
-from flags import editing, flagd_sync, hub, plans
+from flags import editing, flagd_sync, hub, plans, stream
 from flags.asking import ask
 from flags.hub import Hub, last_second, next_second
 from flags.models import Flag
@@ -41,9 +41,9 @@ def turn_on(environment: Environment) -> None:
 
 
 def ticket_of(browser: Asker) -> str:
-    [stream] = browser("POST", ALL, {"context": {}}).json()["eventStreams"]
-    assert stream["type"] == "sse"
-    return str(stream["url"].partition("?ticket=")[2])
+    [offered] = browser("POST", ALL, {"context": {}}).json()["eventStreams"]
+    assert offered["type"] == "sse"
+    return str(offered["url"].partition("?ticket=")[2])
 
 
 class Listener:
@@ -159,6 +159,23 @@ def test_a_planned_second_is_told_at_its_second_without_worker_or_valkey(
             await listener.event()
             assert 0 <= (datetime.now(UTC) - at).total_seconds() < 1
         assert not (await ask(Flag.objects.get)).enabled
+
+    within(follow())
+
+
+def test_an_event_comes_again_as_a_browsers_one_question_may_have_failed(
+    browser: Asker, make_flag: MakeFlag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_flag()
+    ticket = ticket_of(browser)
+    monkeypatch.setattr(stream, "AGAIN_S", (0.0, 0.1))
+    monkeypatch.setattr(stream, "BREATH_S", 0.5)
+
+    async def follow() -> None:
+        async with listening(ticket) as listener:
+            said = [await listener.event() for _ in range(3)]
+            assert said[0] == said[1] == said[2]
+            assert "still here" in await asyncio.wait_for(listener.pieces.get(), PATIENCE_S)
 
     within(follow())
 

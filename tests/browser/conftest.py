@@ -51,8 +51,8 @@ def _answering() -> set[threading.Thread]:
     return {one for one in threading.enumerate() if "process_request_thread" in one.name}
 
 
-@pytest.fixture
-def no_request_outlives_its_test(transactional_db: None) -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _no_request_outlives_its_test(transactional_db: None) -> Iterator[None]:
     """A page left while it is made would go on over emptied tables, into the next test."""
     before = _answering()
     yield
@@ -62,9 +62,7 @@ def no_request_outlives_its_test(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def open_page(
-    browser: Browser, complaints: list[str], no_request_outlives_its_test: None
-) -> Iterator[Open]:
+def open_page(browser: Browser, complaints: list[str]) -> Iterator[Open]:
     """Opens a page as somebody signed in; `width`, `theme` ("light", "dark") and what else a
     browser's context takes may be told."""
     contexts = []

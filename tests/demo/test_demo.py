@@ -116,8 +116,9 @@ def test_the_export_finding_is_there_by_itself(demo: Running) -> None:
     }
     slower, refused = about["latency_mean"], about["status_code:402"]
     assert slower["verdict"] == refused["verdict"] == "worse"
-    assert slower["ratio"] == pytest.approx(3, abs=0.6)
-    assert refused["candidate"] == pytest.approx(0.10, abs=0.05)
+    # The first finding rests on some eighty requests: bounds that chance hardly ever passes.
+    assert 2 < slower["ratio"] < 4.5
+    assert 0.02 < refused["candidate"] < 0.3
     assert refused["baseline"] < 0.01
     assert "/export" in slower["sentence"]
 
@@ -147,8 +148,13 @@ def test_a_pm_sees_the_finding_turns_the_flag_off_and_sees_the_change_marked(
     flipped = demo.get("/changes?kind=flag")["changes"][0]
     assert (flipped["flag"], flipped["actor"]) == ("USE_CACHING", EMAIL)
     page.goto("/acme/production/?window=1h")
-    marks = "() => JSON.stringify(document.querySelector('#overview-chart [data-plot]').data)"
-    page.wait_for_function(f"({marks})().includes('USE_CACHING turned off')", timeout=LIVE_S)
+    # Pictures are drawn after the page is painted.
+    page.locator("#overview-chart .main-svg").first.wait_for(state="attached")
+    page.wait_for_function(
+        "() => JSON.stringify(document.querySelector('#overview-chart [data-plot]').data || [])"
+        ".includes('USE_CACHING turned off')",
+        timeout=LIVE_S,
+    )
     page.goto(f"/acme/production/changes/{flipped['id']}")
     expect(page.locator("h1")).to_contain_text("USE_CACHING turned off")
     page.wait_for_function(

@@ -15,7 +15,7 @@ from flags import governance, words
 from flags.definition import check_text
 from flags.editing import locked
 from flags.models import Segment
-from flags.saving import Act, record, tell
+from flags.saving import Act, save, tell
 from flags.segments import read_segment
 from flags.surroundings import users_of_segment
 from flags.wrong import DefinitionError
@@ -98,12 +98,9 @@ def _served_anew(
         reason = governance.allow_at(environment, now, reason, override)
     said = words.segment(read_segment(name, definition))
     for flag in serving:
-        flag.version += 1
-        flag.revision += 1
-        flag.save()
         kept = flag.definition()
         title = f"{flag.key}: segment {name} is now {said}"
-        record(environment, flag, kept, kept, Act(actor, now, reason), title)
+        save(environment, flag, kept, kept, Act(actor, now, reason), title)
     return reason
 
 

@@ -61,16 +61,21 @@ def columns(definition: Definition) -> dict[str, Any]:
 
 
 def save(
-    environment: Environment, flag: Flag, before: Definition, after: Definition, act: Act
+    environment: Environment,
+    flag: Flag,
+    before: Definition,
+    after: Definition,
+    act: Act,
+    title: str = "",
 ) -> Edited:
-    """Serves `after` from now on, as the flag's next version."""
+    """Serves `after` from now on, as the flag's next version; `title` as in `record`."""
     check_size(after)
     for name, value in columns(after).items():
         setattr(flag, name, value)
     flag.version += 1
     flag.revision += 1
     flag.save()
-    return record(environment, flag, before, after, act)
+    return record(environment, flag, before, after, act, title)
 
 
 def touch(environment: Environment, flag: Flag) -> None:

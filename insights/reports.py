@@ -44,10 +44,6 @@ def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
         f"| where | measure | {' | '.join(map(_plain, labels))} | change | 95% interval | |",
         "|---|---|--:|--:|--:|---|---|",
     ]
-
-    def undecided(one: dict[str, Any]) -> bool:
-        return watch.is_closed and one["verdict"] == "unknown"
-
     for one in shown[:ROWS]:
         where = one["scope"].get("route") or one["scope"].get("service") or "everything"
         cells = (
@@ -57,7 +53,7 @@ def _table(watch: Watch, deltas: list[dict[str, Any]]) -> list[str]:
             words.measured(one["candidate"], one["measure"]),
             words.change(one["measure"], ratio=one["ratio"], difference=one["difference"]),
             _interval(one),
-            "Undecided" if undecided(one) else words.VERDICTS[one["verdict"]],
+            words.verdict(one["verdict"], over=watch.is_closed),
         )
         lines.append(f"| {' | '.join(cells)} |")
     if len(shown) > ROWS:

@@ -179,6 +179,11 @@ def measure_name(measure: str) -> str:
     return name if kind == "field" else MEASURES.get(measure, measure.replace("_", " "))
 
 
+def verdict(value: str, *, over: bool = False) -> str:
+    """A row's verdict; `over`: no more is awaited of what is not known."""
+    return "Undecided" if over and value == "unknown" else VERDICTS[value]
+
+
 def is_share(measure: str) -> bool:
     return measure == "error_rate" or measure.startswith("status_code:")
 

@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from flags import documents, editing
-from flags.models import Flag
+from flags.models import Flag, Freeze
 from projects.models import Environment
 
 MakeFlag = Callable[..., Flag]
@@ -49,6 +51,14 @@ class Asker:
             content_type="application/json",
             headers=named,
         )
+
+
+def freeze(environment: Environment) -> None:
+    """From an hour ago to an hour ahead."""
+    now, hour = timezone.now(), timedelta(hours=1)
+    Freeze.objects.create(
+        environment=environment, name="Sale", begins=now - hour, ends=now + hour, actor="ada"
+    )
 
 
 def _json(body: Any) -> bytes:

@@ -8,10 +8,10 @@ from django.test import Client
 from django.utils import timezone
 
 from flags import editing, plans, schedule
-from flags.models import Flag, FlagVersion, Freeze, Launch, Plan, Policy
+from flags.models import Flag, FlagVersion, Launch, Plan, Policy
 from flags.plans import Asked
 from projects.models import Environment
-from tests.flags.conftest import MakeFlag
+from tests.flags.conftest import MakeFlag, freeze
 from tests.projects.people_pages import text
 
 pytestmark = pytest.mark.django_db
@@ -145,14 +145,7 @@ def test_going_back_asks_for_approval_as_any_change_does(
 def test_a_freeze_holds_back_too_and_an_admins_override_stays_on_the_record(
     editor_page: Client, admin_page: Client, flag: Flag, environment: Environment
 ) -> None:
-    now = timezone.now()
-    Freeze.objects.create(
-        environment=environment,
-        name="Sale",
-        begins=now - timedelta(hours=1),
-        ends=now + timedelta(hours=1),
-        actor="a",
-    )
+    freeze(environment)
     form = {"to": "2", "version": "3", "action": "revert"}
     assert "frozen" in text(editor_page.post(REVERT, form))
     assert "Or ask an admin" in text(editor_page.post(REVERT, form))

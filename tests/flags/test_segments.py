@@ -1,17 +1,14 @@
 """Another meaning of a segment is another version of the flags that name it."""
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from flags import grouping
 from flags.governance import Withheld
-from flags.models import Flag, Freeze, Policy, Segment
+from flags.models import Flag, Policy, Segment
 from projects.models import AuditEntry, Environment
 from releases.models import Change
-from tests.flags.conftest import MakeFlag
+from tests.flags.conftest import MakeFlag, freeze
 from tests.projects.people_pages import text
 
 pytestmark = pytest.mark.django_db
@@ -80,14 +77,7 @@ def test_approval_holds_for_segments_that_flags_serve_by(
 def test_a_freeze_holds_for_segments_too_but_not_for_one_that_nobody_is_served_by(
     environment: Environment, flag: Flag
 ) -> None:
-    now = timezone.now()
-    Freeze.objects.create(
-        environment=environment,
-        name="Sale",
-        begins=now - timedelta(hours=1),
-        ends=now + timedelta(hours=1),
-        actor="ada",
-    )
+    freeze(environment)
     with pytest.raises(Withheld, match="is frozen until"):
         grouping.keep(environment, "near", AU, actor="eve")
     Flag.objects.filter(key=flag.key).update(enabled=False)

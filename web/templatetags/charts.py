@@ -52,7 +52,7 @@ def rows(chart: Chart) -> SafeString:
 def verdict(value: str, is_over: object = False) -> dict[str, str]:  # noqa: FBT002  # a template's
     """{% verdict "worse" %}: the pill. `is_over`: no more is awaited of what is not known."""
     known = value if value in words.VERDICTS else "unknown"
-    word = "Undecided" if known == "unknown" and is_over else words.VERDICTS[known]
+    word = words.verdict(known, over=bool(is_over))
     return {"verdict": "unknown" if known == "ended" else known, "word": word}
 
 

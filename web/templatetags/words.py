@@ -47,11 +47,6 @@ def counted(value: float, noun: str) -> str:
 
 
 @register.filter
-def verdict_word(verdict: str) -> str:
-    return words.VERDICTS.get(verdict, words.VERDICTS["unknown"])
-
-
-@register.filter
 def evidence_word(evidence: str) -> str:
     return words.EVIDENCE.get(evidence, evidence)
 

@@ -48,6 +48,7 @@ class Exposure(NamedTuple):
     version: str
     unit: str
     service: str
+    span: int = 0  # which span of the trace asked, where that is known and not told by itself
 
     @property
     def placed(self) -> bool:

@@ -185,7 +185,8 @@ def _store_exposures(
             pair = f"{seen.flag}{SEPARATOR}{seen.variant}"
             pairs.add(pair)
             flags.add(seen.flag)
-            details.add(SEPARATOR.join((pair, seen.reason, seen.version, seen.unit)))
+            told = SEPARATOR.join((pair, seen.reason, seen.version, seen.unit))
+            details.add(f"{told}{SEPARATOR}{seen.span:016x}" if seen.span else told)
             placed.append(seen)
         elif seen.unit:
             units.append(

@@ -22,7 +22,7 @@ MAX_NAME = 500
 
 
 def evaluation(
-    attributes: Attributes, notes: Notes, *, time_us: int, trace: int, service: str
+    attributes: Attributes, notes: Notes, *, time_us: int, trace: int, service: str, span: int = 0
 ) -> Exposure | None:
     """The exposure that an evaluation's attributes tell of; None, and a note, without a key."""
     flag = clean(attributes.take(("feature_flag.key",)))
@@ -41,11 +41,12 @@ def evaluation(
         clean(_text(attributes, ("feature_flag.version",))),
         clean(attributes.take(("feature_flag.context.id",))),
         service,
+        span,
     )
 
 
 def plain(
-    attributes: Attributes, *, time_us: int, trace: int, service: str, unit: str
+    attributes: Attributes, *, time_us: int, trace: int, service: str, unit: str, span: int = 0
 ) -> list[Exposure]:
     """Takes `feature_flag.NAME` and `flags.NAME` off an event's attributes."""
     found: list[Exposure] = []
@@ -59,7 +60,7 @@ def plain(
                 continue
             if flag:
                 variant = variant_text(there.pop(name))
-                found.append(Exposure(time_us, trace, flag, variant, "", "", unit, service))
+                found.append(Exposure(time_us, trace, flag, variant, "", "", unit, service, span))
     return found
 
 

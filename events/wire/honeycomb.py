@@ -119,15 +119,19 @@ def _add(
     trace = ids.number(known, TRACE) if known else ids.own(seed, place, TRACE)
     user_id = own.take(NAMES["user_id"])
     name, annotation = own.take(("name",)), own.strings.get("meta.annotation_type", "")
-    told = {"time_us": time_us, "trace": trace, "service": service}
-    decoded.exposures += exposures.plain(own, unit=user_id, **told)  # type: ignore[arg-type]  # as named
+    span = own.take(NAMES["span"])
+    asked = parent if annotation == "span_event" else span
+    told: dict[str, Any] = {
+        "time_us": time_us, "trace": trace, "service": service,
+        "span": ids.number(asked, SPAN) if asked else 0,
+    }  # fmt: skip
+    decoded.exposures += exposures.plain(own, unit=user_id, **told)
     if annotation == "span_event" and name in exposures.EVALUATIONS:
-        seen = exposures.evaluation(own, notes, **told)  # type: ignore[arg-type]  # as named
+        seen = exposures.evaluation(own, notes, **told)
         decoded.exposures += [seen] if seen else []
         return
     kind, entry = _kind(own, known=bool(known), parent=bool(parent), annotation=annotation)
     status_code = http_status(own) or _own_status(own)
-    span = own.take(NAMES["span"])
     method = own.take(("method", *NAMES["method"]))
     route = own.take(("route", *NAMES["route"]))
     build_id, instance = own.take(NAMES["build_id"]), own.take(NAMES["instance"])

@@ -195,7 +195,7 @@ def add_record(record: Record, base: Source, into: Decoded) -> None:
     service = own.take(NAMES["service"]) or base.service
     if name in exposures.EVALUATIONS:
         exposure = exposures.evaluation(
-            own, into.notes, time_us=time_us, trace=record.trace, service=service
+            own, into.notes, time_us=time_us, trace=record.trace, service=service, span=record.span
         )
         if exposure is not None:
             into.exposures.append(exposure)
@@ -206,7 +206,7 @@ def add_record(record: Record, base: Source, into: Decoded) -> None:
         own.integers["severity_number"] = record.severity
     user_id = own.take(NAMES["user_id"]) or base.user_id
     into.exposures += exposures.plain(
-        own, time_us=time_us, trace=record.trace, service=service, unit=user_id
+        own, time_us=time_us, trace=record.trace, service=service, unit=user_id, span=record.span
     )
     columns = (http_status(own), own.take(NAMES["method"]), own.take(NAMES["route"]))
     sample_rate = weight(own, "", into.notes)

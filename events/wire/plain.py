@@ -105,8 +105,11 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
         raise Wrong("error: must be true or false")
     own_rate = _number(item, "sample_rate")
     notes = decoded.notes
-    seen = _flags(item.get("flags"), at_us, trace, service, user_id)
-    seen += exposures.plain(attributes, time_us=at_us, trace=trace, service=service, unit=user_id)
+    span = ids.number(span_id, SPAN) if span_id else 0
+    seen = _flags(item.get("flags"), at_us, trace, service, user_id, span)
+    seen += exposures.plain(
+        attributes, time_us=at_us, trace=trace, service=service, unit=user_id, span=span
+    )
     event = Event(
         at_us,
         service,
@@ -114,7 +117,7 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
         kind,
         kind in ENTRY_KINDS or not (known or parent_id),
         trace,
-        ids.number(span_id, SPAN) if span_id else ids.own(seed, place, SPAN),
+        span if span_id else ids.own(seed, place, SPAN),
         ids.number(parent_id, SPAN) if parent_id else 0,
         _number(item, "duration_ms") or 0.0,
         status_code >= 500 if failed is None else failed,
@@ -132,7 +135,9 @@ def _add(item: Any, place: int, decoded: Decoded, now_us: int, seed: bytes) -> N
     decoded.exposures += seen
 
 
-def _flags(value: Any, time_us: int, trace: int, service: str, unit: str) -> list[Exposure]:
+def _flags(
+    value: Any, time_us: int, trace: int, service: str, unit: str, span: int
+) -> list[Exposure]:
     if value is None:
         return []
     if type(value) is not dict:
@@ -151,7 +156,7 @@ def _flags(value: Any, time_us: int, trace: int, service: str, unit: str) -> lis
             parts.append("" if told is None else exposures.variant_text(told))
         variant, reason, version = parts
         found.append(
-            Exposure(time_us, trace, flag, variant, reason.lower(), version, unit, service)
+            Exposure(time_us, trace, flag, variant, reason.lower(), version, unit, service, span)
         )
     return found
 

@@ -1,7 +1,8 @@
 """One trace: its waterfall, and everything that is known of the span that is looked at."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -22,11 +23,12 @@ from web.request import whole
 MOST_SPANS = 20_000
 AROUND = timedelta(hours=1)
 LONGEST_ID = 32
+UNIT_PART = 4  # of what is kept of an evaluation: flag, variant, reason, version, unit, span
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One flag evaluated in this trace, by which service if that is known."""
+    """One flag evaluated in this trace, with why."""
 
     flag: str
     variant: str
@@ -57,6 +59,8 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
     spans, more = spans_of(access.environment.id, number, around)
     if not spans:
         raise Http404("No event of this trace is stored.")
+    seen, asked = evaluations(access.environment.id, number, around)
+    spans = [_asking(span, asked.get(span.id, ())) for span in spans]
     opened = request.GET.getlist("open")[:50]
     fold = request.GET.get("fold", "") != "no"
     root, skip = request.GET.get("root", "")[:16], whole(request.GET.get("skip", "")) or 0
@@ -91,7 +95,7 @@ def show_trace(request: HttpRequest, project: str, environment: str, trace_id: s
         "more": more,
         "fold": fold,
         "unfold": urlencode({"at": here["at"], "fold": "no" if fold else ""}),
-        "evaluations": evaluations(access.environment.id, number, around),
+        "evaluations": seen,
         "event": event,
         "span_events": _span_events(event),
         "links": _links(event),
@@ -160,6 +164,11 @@ def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Sp
     return spans, len(rows) > MOST_SPANS
 
 
+def _asking(span: Span, flags: Sequence[str]) -> Span:
+    """The span with flags that log records say it asked for beside those it told of itself."""
+    return replace(span, flags=tuple(dict.fromkeys((*span.flags, *flags)))) if flags else span
+
+
 def _flags(text: str) -> tuple[str, ...]:
     try:
         found = json.loads(text) if text else []
@@ -168,8 +177,11 @@ def _flags(text: str) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
-def evaluations(environment_id: int, trace: int, around: datetime) -> list[Evaluation]:
-    """Every flag that the trace saw, with why and of which version."""
+def evaluations(
+    environment_id: int, trace: int, around: datetime
+) -> tuple[list[Evaluation], dict[str, list[str]]]:
+    """Every flag that the trace saw, with why and of which version; and, by their span's id, those
+    that a log record told of: "FLAG=variant"."""
     rows = run(
         Statement(
             f"""SELECT arraySort(groupUniqArrayArray(details)) AS seen FROM exposures
@@ -184,8 +196,12 @@ def evaluations(environment_id: int, trace: int, around: datetime) -> list[Evalu
             },
         )
     ).rows
-    found = [(*one.split("\x1f"), "", "", "", "")[:4] for row in rows for one in row["seen"]]
-    return [Evaluation(*one) for one in dict.fromkeys(found)]
+    parts = [one.split("\x1f") for row in rows for one in row["seen"]]
+    spans: dict[str, list[str]] = {}
+    for flag, variant, *_, span in (one for one in parts if len(one) > UNIT_PART + 1):
+        spans.setdefault(span, []).append(f"{flag}={variant}")
+    found = [(*one, "", "", "", "")[:UNIT_PART] for one in parts]
+    return [Evaluation(*one) for one in dict.fromkeys(found)], spans
 
 
 def _span_events(event: Event | None) -> list[dict[str, Any]]:

@@ -49,12 +49,15 @@ def test_a_log_record_tells_of_an_evaluation() -> None:
         "traceId": otlp.TRACE,
         "attributes": [*told["attributes"], *otlp.pairs({"event.name": told["name"]})],
     }
-    for record in (by_field, by_attribute):
+    by_span = {**by_field, "spanId": "0" * 15 + "7"}
+    for record, span in ((by_field, 0), (by_attribute, 0), (by_span, 7)):
         decoded = otlp_json.logs(orjson.dumps(otlp.logs(record)))
         assert decoded.events == []
         time_us = int(told["timeUnixNano"]) // 1000
         trace = int(otlp.TRACE, 16)
-        assert decoded.exposures == [Exposure(time_us, trace, "F", "on", "", "7", "ada", "shop")]
+        assert decoded.exposures == [
+            Exposure(time_us, trace, "F", "on", "", "7", "ada", "shop", span)
+        ]
 
 
 def test_plain_attributes_are_exposures_and_leave_the_event() -> None:

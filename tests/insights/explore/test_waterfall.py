@@ -164,6 +164,34 @@ def test_a_span_says_which_flags_it_asked_for() -> None:
     assert len(into.exposures) == 2
 
 
+@pytest.mark.usefixtures("event_store")
+@pytest.mark.django_db
+def test_a_flag_that_a_log_record_tells_of_stands_on_the_span_that_asked(
+    environment: Environment, ingest_key: str, viewer_page: Client
+) -> None:
+    asked = "ab" * 8
+    spans = otlp.traces(
+        otlp.span({}), otlp.span({}, own=asked, parentSpanId=otlp.SPAN, name="look up", kind=1),
+        resource={"service.name": "shop"},
+    )  # fmt: skip
+    record = {**otlp.record("USE_CACHING", "on"), "spanId": asked}
+    # Before the spans or after them, and twice.
+    for path, body in (
+        ("logs", otlp.logs(record)), ("traces", spans), ("logs", otlp.logs(record)),
+    ):  # fmt: skip
+        sent = Client().post(
+            f"/v1/{path}", json.dumps(body), "application/json", headers={"X-API-Key": ingest_key}
+        )
+        assert sent.status_code == 200, sent.content
+    text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").content.decode()
+    above, _, fall = text.partition("Where the time went")
+    assert above.count("USE_CACHING = on") == 1
+    _, first, second = fall.split("<tr", 3)[1:]
+    assert "USE_CACHING=on" not in first
+    assert "look up" in second
+    assert second.count("USE_CACHING=on") == 1
+
+
 def tree(n: int, seed: int = 1) -> list[Span]:
     """A trace of many unlike spans, some of them failed."""
     chance = random.Random(seed)

@@ -50,7 +50,7 @@ def changes(
     """What changed in a window, oldest first; `show` is one of question.MARKS."""
     if show == "none":
         return []
-    kinds = (show,) if show else ()
+    kinds = tuple(show.split("-")) if show else ()
     found = timeline(
         environment_id, since=since, until=until, kinds=kinds, service=service or None, limit=MOST
     )
@@ -135,7 +135,11 @@ def said(groups: Sequence[Group]) -> str:
         count = sum(len(group.told) for group in groups if group.kind == kind)
         if count:
             parts.append(f"{words.plural(count, name)} ({shapes[kind]})")
-    return f"Marked: {words.joined(parts)}." if parts else ""
+    if not parts:
+        return ""
+    count = sum(len(group.told) for group in groups)
+    head = f"Marked, the newest {words.number(MOST)} alone" if count >= MOST else "Marked"
+    return f"{head}: {words.joined(parts)}."
 
 
 def listed(groups: Sequence[Group], *, zone: tzinfo, base: str) -> tuple[Mark, ...]:

@@ -13,8 +13,9 @@ from events.query.answer import begun, completed
 from events.query.catalog import Known
 from insights.explore import told, units
 from insights.explore.answers import Ask
+from insights.explore.frame import Frame
 from insights.explore.meant import meant
-from insights.explore.pictures import MOST_LINES, Frame, group_name, pictures
+from insights.explore.pictures import MOST_LINES, group_name, pictures
 from insights.explore.question import Question
 from projects.models import Environment
 from web.charts import Chart

@@ -1,58 +1,22 @@
 """An answer → pictures over time, one a calculation, each with the changes as annotations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from insights import axes
 from insights.explore import annotations, units
-from insights.explore.annotations import Group
+from insights.explore.frame import PANEL, Frame, Steps, layout_of, x_of
+from insights.explore.heatmap import heatmap
 from insights.explore.question import split
 from web import words
 from web.charts import Chart
 
+Key = tuple[Any, ...]  # a group: its values
 MOST_LINES = 6
 MOST_PICTURES = 6
+MOST_EARLIER = 2  # groups whose earlier time is drawn
 SHADES = ("@ink", "@link", "@baseline", "@ink/60", "@link/60", "@baseline/60")
 DASHES = ("solid", "solid", "dash", "dot", "dot", "dashdot")
-PANEL, LANE = [0.13, 1], [0, 0.07]
-SCALE = [[0, "@surface"], [0.02, "@link/20"], [0.35, "@link/60"], [1, "@ink"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What every picture of one answer shares."""
-
-    since: datetime
-    until: datetime
-    step_s: int
-    zone: tzinfo
-    base: str
-    groups: tuple[Group, ...] = ()
-    prefix: str = ""  # of the pictures' ids, where a page has several answers
-    read_since: datetime | None = None  # where only the steps from there on are known
-
-    def steps(self) -> "Steps":
-        """Every step of the window, so that a line shows where nothing came in."""
-        first = int((self.read_since or self.since).timestamp()) // self.step_s * self.step_s
-        # The step under way is left out, so that no line ends in a drop that is not there.
-        last = int(self.until.timestamp()) - self.step_s + 1
-        starts = [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]
-        return Steps(
-            starts,
-            [axes.x(start) for start in starts],
-            [f"{start.astimezone(self.zone):%H:%M:%S}" for start in starts],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Where the steps of a picture begin: as times, as Plotly reads them, on the local clock."""
-
-    starts: list[datetime]
-    xs: list[str]
-    clocks: list[str]
 
 
 def pictures(answer: dict[str, Any], by: Sequence[str], frame: Frame) -> list[Chart]:
@@ -77,34 +41,38 @@ def group_name(data: dict[str, Any], by: Sequence[str]) -> str:
 
 def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, place: int) -> Chart:
     """One line a group, the first few of the table; the earlier time dashed in grey."""
+    keys = [_key(row["data"], by) for row in answer["results"][:MOST_LINES]]
     shown = [group_name(row["data"], by) for row in answer["results"][:MOST_LINES]]
     now = _points(answer["series"], name, by)
     before = _points(answer.get("compare", {}).get("series", []), name, by)
     steps = frame.steps()
     zero = 0 if split(name)[0] in ("COUNT", "COUNT_DISTINCT", "CONCURRENCY") else None
 
-    def along(points: dict[str, dict[str, Any]], group: str) -> list[Any]:
-        known = points.get(group, {})
+    def along(points: dict[Key, dict[str, Any]], key: Key) -> list[Any]:
+        known = points.get(key, {})
         return [known.get(at, zero) for at in steps.xs]
 
-    values = [along(now, group) for group in shown]
-    written = [[units.text(value, name) for value in line] for line in values]
+    values = [along(now, key) for key in keys]
+    table: list[tuple[str, list[str]]] = []
     traces = []
     tops = []
     for number, group in enumerate(shown):
-        if before and number < 2:
-            old = along(before, group)
-            texts = [units.text(value, name) for value in old]
+        texts = [units.text(value, name) for value in values[number]]
+        table.append((group or units.named(name), texts))
+        if before and number < MOST_EARLIER:
+            old = along(before, keys[number])
             title = f"{group} earlier".strip()
-            traces.append(_line(steps, old, texts, title, "@baseline/70", "dot"))
+            then = [units.text(value, name) for value in old]
+            table.append((title.capitalize() if title == "earlier" else title, then))
+            traces.append(_line(steps, old, then, title, "@baseline/70", "dot"))
             tops += old
         colour, dash = SHADES[number], DASHES[number]
-        traces.append(_line(steps, values[number], written[number], group, colour, dash))
+        traces.append(_line(steps, values[number], texts, group, colour, dash))
         tops += values[number]
     known = [value for value in tops if value is not None]
     top = max(known, default=0) * 1.12 or 1
     low = min(0.0, min(known, default=0) * 1.12)
-    layout = _layout(frame)
+    layout = layout_of(frame)
     layout["yaxis"] = {"domain": PANEL, "nticks": 5, "range": [low, top], **units.axis(name)}
     layout["annotations"] = _names(shown, values, steps, top - low) if by else []
     if by:
@@ -116,8 +84,8 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
         title=f"{units.named(name).capitalize()} over time",
         summary=_summary(answer, name, by, shown, frame),
         figure={"data": traces, "layout": layout},
-        columns=("Time", *((group or units.named(name)) for group in shown)),
-        rows=tuple(zip(times, *written, strict=True)),
+        columns=("Time", *(title for title, _ in table)),
+        rows=tuple(zip(times, *(texts for _, texts in table), strict=True)),
         unit=units.unit(name),
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
@@ -126,20 +94,17 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
 
 def _points(
     series: Sequence[dict[str, Any]], name: str, by: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[Key, dict[str, Any]]:
     """Values by group and by the text of their time, as Plotly reads it."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    found: dict[Key, dict[str, Any]] = {}
     for point in series:
         data = point["data"]
-        found.setdefault(tuple([data[one] for one in by]), {})[_x(point["time"])] = data.get(name)
-    return {
-        group_name(dict(zip(by, key, strict=True)), by): points for key, points in found.items()
-    }
+        found.setdefault(_key(data, by), {})[x_of(point["time"])] = data.get(name)
+    return found
 
 
-def _x(time: str) -> str:
-    """A time of an answer, always UTC and whole seconds, as `axes.x` writes it."""
-    return time.removesuffix("Z")
+def _key(data: dict[str, Any], by: Sequence[str]) -> Key:
+    return tuple([data[one] for one in by])
 
 
 def _line(
@@ -157,16 +122,6 @@ def _line(
         ],
         "hovertemplate": "%{text}<extra></extra>",
         "line": {"color": colour, "width": 1.7, "dash": dash},
-    }
-
-
-def _layout(frame: Frame) -> dict[str, Any]:
-    return {
-        "xaxis": axes.time_axis(frame.since, frame.until, frame.zone, anchor="y2"),
-        "yaxis2": {"domain": LANE, "range": [-1, 1], "visible": False},
-        "hovermode": "closest",
-        "shapes": annotations.rules(frame.groups),
-        "margin": {"l": 70, "r": 14, "t": 10, "b": 34},
     }
 
 
@@ -205,107 +160,11 @@ def _summary(
     more = len(answer["results"]) - len(shown)
     if more > 0:
         head += f" The first {len(shown)} groups are drawn, {more} more are in the table."
+    if answer.get("compare", {}).get("series"):
+        whose = " of the first two groups" if len(shown) > MOST_EARLIER else ""
+        head += f" Dotted: the earlier time{whose}, moved to now."
     return f"{head} {annotations.said(frame.groups)}".strip()
 
 
 def axes_free(group: str) -> str:
     return group if len(group) <= 60 else f"{group[:59]}…"
-
-
-def heatmap(
-    series: Sequence[dict[str, Any]], name: str, frame: Frame, place: int = 0, column: str = ""
-) -> Chart:
-    """Time × value, darker where more events are. Its box can be dragged: `data-box`."""
-    field = column or split(name)[1]
-    bins = sorted({(low, high) for point in series for low, high, _ in point["data"][name]})
-    steps = frame.steps()
-    columns: dict[str, dict[tuple[float, float], float]] = {}
-    for point in series:  # of every group, added up
-        column_of = columns.setdefault(_x(point["time"]), {})
-        for low, high, count in point["data"][name]:
-            column_of[low, high] = column_of.get((low, high), 0) + count
-    ladder = _ladder(bins)
-    rows = {pair: number for number, pair in enumerate(ladder)}
-    z: list[list[float | None]] = [[None] * len(steps.xs) for _ in ladder]
-    for across, at in enumerate(steps.xs):
-        for pair, count in columns.get(at, {}).items():
-            z[rows[pair]][across] = count
-    form = f"MAX({field})"
-    texts = [f"{units.text(low, form)} to {units.text(high, form)}" for low, high in ladder]
-    edges = [low for low, _ in ladder]
-    layout = _layout(frame)
-    layout["yaxis"] = {
-        "domain": PANEL,
-        "tickmode": "array",
-        "tickvals": [number - 0.5 for number in _some(len(ladder))],
-        "ticktext": [units.text(edges[number], form) for number in _some(len(ladder))],
-        "range": [-0.5, max(len(ladder), 1) - 0.5],
-        "showgrid": False,
-    }
-    middle = timedelta(seconds=frame.step_s / 2)
-    traces = [
-        {
-            "type": "heatmap",
-            "x": [axes.x(start + middle) for start in steps.starts],
-            "y": list(range(len(ladder))),
-            "z": z,
-            "text": [  # none where nothing is, which is most of a picture
-                [
-                    f"{at}<br>{text}" if count is not None else ""
-                    for at, count in zip(steps.clocks, row, strict=True)
-                ]
-                for text, row in zip(texts, z, strict=True)
-            ],
-            "hovertemplate": "%{text}<br>%{z} events<extra></extra>",
-            "colorscale": SCALE,
-            "zmin": 0,
-            "zmax": _strongest(z),
-            "showscale": False,
-            "hoverongaps": False,
-        },
-        annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"),
-    ]
-    layout["meta"] = {"column": field, "edges": [[low, high] for low, high in ladder]}
-    sums = [sum(filter(None, row)) for row in z]
-    return Chart(
-        id=f"{frame.prefix}picture-{place}",
-        title=f"{field} over time, the stronger the more events",
-        summary=(
-            f"{words.plural(sum(sums), 'event')}; a column each {words.duration(frame.step_s)}."
-            f" {annotations.said(frame.groups)}"
-        ).strip(),
-        figure={"data": traces, "layout": layout},
-        columns=(field, "Events"),
-        rows=tuple((text, words.number(total)) for text, total in zip(texts, sums, strict=True)),
-        height="medium",
-        marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),
-    )
-
-
-def _strongest(z: Sequence[Sequence[float | None]]) -> float:
-    """From how many events on a cell is fully dark: one crowded cell would pale all others."""
-    counts = sorted(count for row in z for count in row if count)
-    return counts[int(0.99 * (len(counts) - 1))] if counts else 1
-
-
-def _ladder(bins: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The bins with those between them that are empty, so that height tells the value."""
-    if not bins:
-        return []
-    full = [bins[0]]
-    for low, high in bins[1:]:
-        while full[-1][1] > 0 and full[-1][1] < low * 0.999:
-            start = full[-1][1]
-            full.append((start, start * (high / low) if low > 0 else high))
-            if len(full) > 400:
-                break
-        if full[-1][0] < low * 0.999 or low <= 0:
-            full.append((low, high))
-        else:
-            full[-1] = (low, high)
-    return full
-
-
-def _some(count: int, wanted: int = 7) -> list[int]:
-    step = max(1, -(-count // wanted))
-    return list(range(0, count, step))

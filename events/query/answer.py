@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from events.query.calculations import EXACT_ROWS, rest, steps, value
-from events.query.columns import resolve
+from events.query.columns import Resolved, resolve
 from events.query.spec import PERCENTILES, RATES, Query, QueryError, parse
 from events.query.sql import Asked
 from events.store.read import BadPattern, Result, Statement, run
@@ -32,23 +31,6 @@ def answered(environment_id: int, query: Query, *, ask: Run = run) -> dict[str, 
     return given
 
 
-@contextmanager
-def _patterns(query: Query) -> Iterator[None]:
-    """A regular expression that can't be compiled as a QueryError with its field."""
-    try:
-        yield
-    except BadPattern as error:
-        field = next(
-            (
-                f"filters.{place}.value"
-                for place, one in enumerate(query.filters)
-                if one.op in ("matches", "does-not-match")
-            ),
-            "calculated_fields",
-        )
-        raise QueryError(field, f"Not a regular expression: {error}.") from None
-
-
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What a begun answer lacks: the steps of these groups, and as many of the earlier time."""
@@ -68,14 +50,13 @@ def begun(
     """
     began = time.monotonic()
     asked = asked_of(environment_id, query)
-    with _patterns(query):
-        if any(one.op in PERCENTILES for one in query.calculations):
-            asked = replace(asked, rounded=_expected(asked, ask) > EXACT_ROWS)
-        given, keys = _answer(asked, ask)
-        if query.earlier_s is not None:
-            before = replace(asked, query=query.earlier)
-            given["compare"] = _earlier(before, keys, ask, query.earlier_s)
-            given["events_read"] += given["compare"].pop("events_read")
+    if any(one.op in PERCENTILES for one in query.calculations):
+        asked = replace(asked, rounded=_expected(asked, ask) > EXACT_ROWS)
+    given, keys = _answer(asked, ask)
+    if query.earlier_s is not None:
+        before = replace(asked, query=query.earlier)
+        given["compare"] = _earlier(before, keys, ask, query.earlier_s)
+        given["events_read"] += given["compare"].pop("events_read")
     given["took_ms"] = _since(began)
     whole = "other" not in given and not query.havings and query.earlier_s is None
     few = most_lines is None or len(keys) <= most_lines
@@ -121,8 +102,25 @@ def _expected(asked: Asked, ask: Run) -> int:
 
 
 def asked_of(environment_id: int, query: Query) -> Asked:
-    """A query with its columns looked up. Raises QueryError."""
-    return Asked(environment_id, query, resolve(environment_id, _named(query), query.derived))
+    """A query with its columns looked up and its patterns tried. Raises QueryError."""
+    resolved = resolve(environment_id, _named(query), query.derived)
+    _try_patterns(query, resolved)
+    return Asked(environment_id, query, resolved)
+
+
+def _try_patterns(query: Query, resolved: Resolved) -> None:
+    """Raises QueryError for a regular expression that the engine can't compile, with its field."""
+    patterns: dict[str, object] = {
+        f"{query.filter_field(place)}.value": one.value
+        for place, one in enumerate(query.filters)
+        if one.op in ("matches", "does-not-match")
+    }
+    patterns |= {field: resolved.parameters[name] for name, field in resolved.patterns.items()}
+    for field, pattern in patterns.items():
+        try:
+            run(Statement("SELECT match('', {pattern:String})", {"pattern": pattern}))
+        except BadPattern as error:
+            raise QueryError(field, f"Not a regular expression: {error}.") from None
 
 
 def _answer(asked: Asked, ask: Run) -> tuple[dict[str, Any], list[int]]:
@@ -252,7 +250,7 @@ def _named(query: Query) -> dict[str, str]:
         if calculation.column is not None:
             named.setdefault(calculation.column, f"calculations.{place}.column")
     for place, one in enumerate(query.filters):
-        named.setdefault(one.column, f"filters.{place}.column")
+        named.setdefault(one.column, f"{query.filter_field(place)}.column")
     for place, name in enumerate(query.breakdowns):
         named.setdefault(name, f"breakdowns.{place}")
     return named

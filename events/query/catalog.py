@@ -3,7 +3,8 @@
 For people who choose: names with types, units and a sample. `resolve` in columns.py decides.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,8 @@ from django.core.cache import cache
 
 from events.event import ALIASES, FIELDS
 from events.fields import types_of
-from events.query.columns import FLAGS
+from events.query.columns import FLAGS, resolve
+from events.query.spec import Derived, QueryError
 from events.store.read import Statement, moment, run
 
 MOST = 3000
@@ -41,17 +43,28 @@ def known(environment_id: int, since: datetime) -> tuple[Known, ...]:
     return found
 
 
-def kinds(environment_id: int, names: Iterable[str]) -> tuple[Known, ...]:
-    """The columns, and of the attributes these alone. Raises StoreUnavailable."""
+def kinds(
+    environment_id: int, names: Iterable[str], derived: Sequence[tuple[str, str]] = ()
+) -> tuple[Known, ...]:
+    """The columns, of the attributes these alone, and what `derived` (name, expression) give.
+
+    An expression that can't be read gives none: the question it stands in says what is wrong.
+    Raises StoreUnavailable.
+    """
     own = _columns()
     columns = {one.name for one in own}
+    made = tuple(Derived(*one) for one in derived)
     attributes = [
         name
         for name in dict.fromkeys(names)
         if name not in columns and name not in ALIASES and not name.startswith(FLAGS)
     ]
     types = types_of(environment_id, attributes)
-    return (*own, *(Known(name, _type(found)) for name, found in types.items()))
+    known = [*own, *(Known(name, _type(found)) for name, found in types.items())]
+    with suppress(QueryError):
+        resolved = resolve(environment_id, {}, made).columns if made else {}
+        known += [Known(one.name, resolved[one.name].type) for one in made]
+    return tuple(known)
 
 
 def _columns() -> list[Known]:

@@ -40,13 +40,14 @@ class Resolved:
     columns: dict[str, Column]
     parameters: dict[str, object]
     flags: list[str]  # the parameters that name one
+    patterns: dict[str, str]  # the parameters that are regular expressions, and their fields
 
 
 def resolve(
     environment_id: int, named: dict[str, str], derived: tuple[Derived, ...] = ()
 ) -> Resolved:
     """`named`: column name → the field of the question it stands in. Raises QueryError (422)."""
-    resolved = Resolved({}, {}, [])
+    resolved = Resolved({}, {}, [], {})
     ours = {one.name for one in derived}
     named = {name: field for name, field in named.items() if name not in ours}
     for place, one in enumerate(derived):
@@ -84,17 +85,20 @@ def _derived(derived: Derived, place: int, resolved: Resolved) -> Column:
             return Part(found.sql, "number")
         return Part(found.sql, "boolean" if found.type == "boolean" else "text")
 
+    field = f"calculated_fields.{place}.expression"
     parser = Parser(derived.expression, f"literal_{place}", column)
     try:
         part = parser.parsed()
     except ExpressionError as error:
-        raise QueryError(f"calculated_fields.{place}.expression", str(error)) from None
+        raise QueryError(field, str(error)) from None
     resolved.parameters.update(parser.values)
+    resolved.patterns.update(dict.fromkeys(parser.patterns, field))
     if part.type == "number":
         sql = f"toFloat64({part.sql})"
         return Column(derived.name, "number", sql, sql)
     if part.type == "boolean":
-        return Column(derived.name, "boolean", part.sql, f"toFloat64({part.sql})")
+        sql = f"toBool({part.sql})"  # comparisons give 1 and 0
+        return Column(derived.name, "boolean", sql, f"toFloat64({sql})")
     return Column(derived.name, "text", part.sql, None)
 
 

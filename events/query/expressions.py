@@ -17,6 +17,7 @@ TOKEN = re.compile(
 )
 LEVELS = (("=", "!=", "<", "<=", ">", ">="), ("+", "-"), ("*", "/", "%"))
 MAX_DEPTH = 40
+PATTERNS = ("REG_MATCH", "REG_VALUE")
 
 
 class ExpressionError(Exception):
@@ -33,12 +34,13 @@ class Part:
 
 @dataclass(slots=True)
 class Parser:
-    """One expression; `column` gives the SQL of a name, and values go to `values`."""
+    """One expression; `column` gives the SQL of a name, and values go to `values` by parameter."""
 
     text: str
     prefix: str
     column: Callable[[str], Part]
     values: dict[str, object] = field(default_factory=dict)
+    patterns: list[str] = field(default_factory=list)  # values that are regular expressions
     _tokens: list[tuple[str, str]] = field(default_factory=list)
     _at: int = 0
     _depth: int = 0
@@ -115,9 +117,19 @@ class Parser:
                 arguments.append(self._level(0))
         self._expect(")")
         try:
-            return function(arguments)
+            part = function(arguments)
         except (IndexError, ValueError):
             raise ExpressionError(f"{name} takes another number of values.") from None
+        if name in PATTERNS:
+            self._keep_pattern(name, arguments[1])
+        return part
+
+    def _keep_pattern(self, name: str, pattern: Part) -> None:
+        """Patterns are tried before anything is asked, so that none may differ from row to row."""
+        parameter = pattern.sql[1:].partition(":")[0]
+        if parameter not in self.values:
+            raise ExpressionError(f"{name} takes its pattern in quotes.")
+        self.patterns.append(parameter)
 
     def _literal(self, value: object, kind: str, type: str) -> Part:
         name = f"{self.prefix}_{len(self.values)}"

@@ -42,9 +42,9 @@ UNSUPPORTED = {
     " within one event goes into calculated_fields."
 }
 KNOWN = {
-    "calculations", "filters", "filter_combination", "breakdowns", "orders", "havings", "limit",
-    "start_time", "end_time", "time_range", "granularity", "disable_series", "calculated_fields",
-    "compare_time_offset_seconds", "entry_only",
+    "calculations", "filters", "filter_combination", "required_filters", "breakdowns", "orders",
+    "havings", "limit", "start_time", "end_time", "time_range", "granularity", "disable_series",
+    "calculated_fields", "compare_time_offset_seconds", "entry_only",
 }  # fmt: skip
 
 Scalar = str | int | float | bool
@@ -105,7 +105,7 @@ class Having:
 class Query:
     calculations: tuple[Calculation, ...]
     filters: tuple[Filter, ...]
-    any_filter: bool
+    either: int  # of so many of the first filters one is enough; 0 where all must hold
     breakdowns: tuple[str, ...]
     orders: tuple[Order, ...]
     havings: tuple[Having, ...]
@@ -116,6 +116,12 @@ class Query:
     earlier_s: int | None = None  # compare with as long a time that ended so many seconds before
     derived: tuple[Derived, ...] = ()
     entry_only: bool = False  # only requests entering a service
+
+    def filter_field(self, place: int) -> str:
+        """Where a filter stands in the specification."""
+        if not self.either or place < self.either:
+            return f"filters.{place}"
+        return f"required_filters.{place - self.either}"
 
     @property
     def earlier(self) -> "Query":
@@ -158,10 +164,13 @@ def parse(spec: Any, now: datetime) -> Query:
     def having(value: dict[str, Any], field: str) -> Having:
         return _having(value, field, calculations)
 
+    filters, required = (_each(spec, name, _filter) for name in ("filters", "required_filters"))
+    if required and combination != "OR":
+        raise QueryError("required_filters", "Goes beside filters that are combined with OR.")
     return Query(
         calculations,
-        tuple(_each(spec, "filters", _filter)),
-        combination == "OR",
+        (*filters, *required),
+        len(filters) if combination == "OR" else 0,
         breakdowns,
         tuple(_each(spec, "orders", order)),
         tuple(_each(spec, "havings", having)),

@@ -39,7 +39,7 @@ class Asked:
     query: Query
     resolved: Resolved
     rounded: bool = False  # percentiles to four digits, where there are many events
-    apart: frozenset[int] = frozenset()  # filters that only `all_of` knows
+    apart: frozenset[int] = frozenset()  # filters that only `all_of` knows, none of `either`
 
     def results(self, keys: list[int] | None = None) -> Statement:
         """One row per group, `limit` + 1 of them: b0…, c0…, raw, key; or those of `keys`."""
@@ -144,7 +144,8 @@ class Asked:
         for place, one in enumerate(self.query.filters):
             column = self.resolved.columns[one.column]
             if one.value is not None:
-                parameters[f"value_{place}"] = _operand(one, column, f"filters.{place}.value")
+                field = f"{self.query.filter_field(place)}.value"
+                parameters[f"value_{place}"] = _operand(one, column, field)
         for place, having in enumerate(self.query.havings):
             parameters[f"having_{place}"] = having.value
         return Statement(sql, parameters)
@@ -189,11 +190,11 @@ class Asked:
             joined = f"LEFT JOIN {variants} AS x ON trace = exposed {joined}"
             # A trace that saw two variants of a flag belongs to no cohort of it.
             conditions += [f"many_{parameter} < 2" for parameter in self.resolved.flags]
-        places = range(len(self.query.filters))
-        filters = [self._filter(place) for place in places if place not in self.apart]
-        if filters:
-            between = " OR " if self.query.any_filter else " AND "
-            conditions.append(f"({between.join(filters)})")
+        either = [self._filter(place) for place in range(self.query.either)]
+        if either:
+            conditions.append(f"({' OR '.join(either)})")
+        places = range(self.query.either, len(self.query.filters))
+        conditions += [self._filter(place) for place in places if place not in self.apart]
         return f"FROM events {joined} WHERE {' AND '.join(conditions)} {only}"
 
     def _calculations(self) -> list[str]:
@@ -210,6 +211,11 @@ class Asked:
         ]
         return f"HAVING {' AND '.join(conditions)}" if conditions else ""
 
+    def _first(self) -> str:
+        """What groups are ordered by where nobody says: the first calculation that is a number."""
+        found = [place for place, one in enumerate(self.query.calculations) if one.op != "HEATMAP"]
+        return f"c{found[0]}" if found else "raw"
+
     def _order(self) -> str:
         orders = [
             (
@@ -217,7 +223,7 @@ class Asked:
                 one.descending,
             )
             for one in self.query.orders
-        ] or [("c0", True)]
+        ] or [(self._first(), True)]
         orders += [(group, False) for group in self._groups()]
         parts = [f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in orders]
         return f"ORDER BY {', '.join(parts)}"

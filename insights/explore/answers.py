@@ -11,9 +11,10 @@ from events.query.rows import Page, events_of, traces_of
 from events.query.spec import RATES
 from events.store.read import Result, Statement, utc
 from insights.explore import annotations, told, units
+from insights.explore.frame import Frame
 from insights.explore.meant import Meant, meant, moment
-from insights.explore.pictures import MOST_LINES, Frame, pictures
-from insights.explore.question import Question, Where
+from insights.explore.pictures import MOST_LINES, pictures
+from insights.explore.question import Question, Where, written
 from insights.explore.rows import Event, events_from
 from projects.models import Environment
 from web import words
@@ -186,8 +187,8 @@ def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered
 
 def _service(question: Question) -> str:
     """The one service that a question is about: only its deploys are marked then."""
-    for one in question.where:
-        if one.field in ("service", "service.name") and one.op == "=" and not question.any:
+    for one in question.also if question.either else question.where:
+        if one.field in ("service", "service.name") and one.op == "=":
             return one.value
     return ""
 
@@ -205,14 +206,12 @@ def _row(
     events: Callable[..., str],
 ) -> Row:
     """`fewer` and `events` give the addresses of this question and of its events, filtered."""
-    derived = {name for name, _ in question.derived}
     cells = []
     narrowed = []
     for name in question.by:
         value = data[name]
         only, without = _filters(name, value)
-        if name not in derived:
-            narrowed.append(only)
+        narrowed.append(only)
         cells.append(Cell(_short(value), fewer(only), fewer(without)))
     old = before.get(_group(data, question.by), {})
     return Row(
@@ -232,8 +231,7 @@ def _filters(name: str, value: Any) -> tuple[Where, Where]:
     """(this value only, everything but it) as filters."""
     if value is None:
         return Where(name, "does-not-exist"), Where(name, "exists")
-    text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    return Where(name, "=", text), Where(name, "!=", text)
+    return Where(name, "=", written(value)), Where(name, "!=", written(value))
 
 
 def _rows_of(
@@ -297,10 +295,3 @@ def _columns(question: Question) -> tuple[str, ...]:
     named += [one.partition("(")[2].rstrip(")") for one in question.show]
     found = [name for name in dict.fromkeys(named) if name and name not in SHOWN]
     return tuple(name for name in found if not name.startswith("flags."))[:6]
-
-
-def narrowed(question: Question, filters: Iterable[Where]) -> Question:
-    """The question of fewer events, whatever it combined."""
-    for one in filters:
-        question = question.filtered(one.field, one.op, one.value)
-    return question

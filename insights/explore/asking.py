@@ -11,6 +11,7 @@ from events.store.read import QueryStopped, QueryTooLarge, Result, Statement
 PARTS = {
     "calculations": "Show",
     "filters": "Where",
+    "required_filters": "And",
     "breakdowns": "Split by",
     "havings": "Only groups with",
     "orders": "Order",
@@ -20,6 +21,30 @@ PARTS = {
     "granularity": "Steps",
     "compare_time_offset_seconds": "Beside",
     "limit": "Limit",
+}
+ALONE = {
+    "start_time": "since",
+    "end_time": "until",
+    "granularity": "step",
+    "limit": "limit",
+    "compare_time_offset_seconds": "earlier",
+}
+IDS = {
+    ("calculations", ""): "op",
+    ("calculations", "column"): "of",
+    ("filters", ""): "field",
+    ("filters", "op"): "is",
+    ("filters", "value"): "value",
+    ("required_filters", ""): "also.field",
+    ("required_filters", "op"): "also.is",
+    ("required_filters", "value"): "also.value",
+    ("breakdowns", ""): "by",
+    ("havings", ""): "having",
+    ("havings", "op"): "having_is",
+    ("havings", "value"): "having_value",
+    ("orders", ""): "sort",
+    ("calculated_fields", ""): "name",
+    ("calculated_fields", "expression"): "expression",
 }
 UNANSWERED = (QueryError, QueryTooLarge, QueryStopped)
 
@@ -31,11 +56,15 @@ def asker(environment_id: int, token: str) -> Callable[[Statement], Result]:
 
 
 def unanswered(error: Exception) -> dict[str, Any]:
-    """For the page: `problem` in words with the `part` that is wrong, or `stopped`."""
+    """For the page: `problem` in words with the `part` that is wrong, or `stopped`.
+
+    `at` is the id of the form's own field, which the part leads to.
+    """
     if isinstance(error, QueryStopped):
         return {"stopped": True}
-    part = _line(error.field) if isinstance(error, QueryError) else "too large"
-    return {"problem": str(error), "part": part}
+    if not isinstance(error, QueryError):
+        return {"problem": str(error), "too_large": True}
+    return {"problem": str(error), "part": _line(error.field), "at": _id(error.field)}
 
 
 def _line(field: str) -> str:
@@ -44,3 +73,13 @@ def _line(field: str) -> str:
     place, _, _ = rest.partition(".")
     part = PARTS.get(name, name.replace("_", " "))
     return f"{part}, line {int(place) + 1}" if place.isdecimal() else part
+
+
+def _id(field: str) -> str:
+    """The id of what a part of a specification is written in: "filters.1.value" → "value-1"."""
+    name, _, rest = field.partition(".")
+    place, _, inner = rest.partition(".")
+    if not place.isdecimal():
+        return ALONE.get(name, "")
+    found = IDS.get((name, inner), IDS.get((name, ""), ""))
+    return f"{found}-{place}" if found and name != "orders" else found

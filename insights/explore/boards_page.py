@@ -70,7 +70,7 @@ def _board(request: HttpRequest, context: dict[str, Any], shown: list[Shown]) ->
 
 @require_GET
 def show_panel(request: HttpRequest, project: str, environment: str) -> HttpResponse:
-    """One panel's picture; `panel` keeps ids apart on one page."""
+    """One panel: pictures, or the first of the events or traces; `panel` keeps ids apart."""
     here = place(request, project, environment)
     number = request.GET.get("panel", "0")
     context = here.context(address=here.question.address())
@@ -85,7 +85,7 @@ def show_panel(request: HttpRequest, project: str, environment: str) -> HttpResp
             base=here.base,
             prefix=f"panel-{whole(number) or 0}-",
         )
-        context |= {"pictures": answer.pictures[:1], "rows": answer.rows}
+        context["answer"] = answer
     except (QueryError, QueryTooLarge, QueryStopped) as error:
         context["problem"] = str(error)
     return page(

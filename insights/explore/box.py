@@ -102,7 +102,7 @@ def different(
 ) -> Different:
     """Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
     zone = environment.zone
-    asked = meant(replace(question, show=(), by=()), known, now=now, zone=zone)
+    asked = meant(question.tidied(show=(), by=()), known, now=now, zone=zone)
     box = read_box(parts, asked, zone)
     given = asked.query.filters
     query = replace(
@@ -111,8 +111,6 @@ def different(
         calculations=(),
         granularity_s=None,
     )
-    if asked.query.any_filter and len(given) > 1:
-        raise QueryError("filter_combination", "A box can't be drawn on filters joined by OR yet.")
     apart = frozenset(range(len(given), len(query.filters)))
     source = replace(asked_of(environment.id, query), apart=apart)
     expected = sum(row["rows"] for row in ask(source.estimate()).rows)
@@ -137,7 +135,8 @@ def _side(source: Asked, box: Box) -> str:
 
 def _given(question: Question, box: Box) -> set[str]:
     """Fields that differ because they were asked to."""
-    return {box.of, *(one.field for one in question.where if one.op == "=")}
+    holding = question.also if question.either else question.where
+    return {box.of, *(one.field for one in holding if one.op == "=")}
 
 
 def shown(

@@ -28,9 +28,11 @@ class Line:
 class Form:
     calculations: tuple[Line, ...]
     filters: tuple[Line, ...]
+    also: tuple[Line, ...]
     breakdowns: tuple[Line, ...]
     havings: tuple[Line, ...]
     derived: tuple[Line, ...]
+    shown: tuple[str, ...]  # calculations that are a single number
     sorts: tuple[str, ...]
     more: bool  # whether anything of the folded part is used
     windows: dict[str, tuple[int, str]]
@@ -49,6 +51,7 @@ def form_of(question: Question, now: datetime, zone: tzinfo) -> Form:
     """Everything that the form shows."""
     show = question.show or ("COUNT",)
     asked = replace(question, show=show)
+    shown = tuple(one for one in show if not one.startswith(("HEATMAP", "RATE", "(")))
     local = now.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
     return Form(
         calculations=_lines(
@@ -58,7 +61,12 @@ def form_of(question: Question, now: datetime, zone: tzinfo) -> Form:
         ),
         filters=_lines(
             [(one.field, one.op, one.value) for one in question.where],
-            [question.without_filter(place).address() for place in range(len(question.where))],
+            [question.address(where=_but(question.where, at)) for at in range(len(question.where))],
+            ("", "=", ""),
+        ),
+        also=_lines(
+            [(one.field, one.op, one.value) for one in question.also],
+            [question.address(also=_but(question.also, at)) for at in range(len(question.also))],
             ("", "=", ""),
         ),
         breakdowns=_lines(
@@ -82,7 +90,8 @@ def form_of(question: Question, now: datetime, zone: tzinfo) -> Form:
             ],
             ("", ""),
         ),
-        sorts=(*(one for one in show if not one.startswith(("HEATMAP", "RATE"))), *question.by),
+        shown=shown,
+        sorts=(*shown, *question.by),
         more=bool(
             question.having
             or question.derived
@@ -93,7 +102,6 @@ def form_of(question: Question, now: datetime, zone: tzinfo) -> Form:
             or question.since
             or question.marks
             or question.events
-            or question.any
         ),
         windows=WINDOWS,
         earlier=EARLIER,

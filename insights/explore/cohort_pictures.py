@@ -18,6 +18,7 @@ LINES = (
     ("errors", "Error rate", {"tickformat": "~%"}),
     ("n", "Requests", {"tickformat": ",~r"}),
 )
+MOST_SPANS = 8
 STYLES = ({"color": "@link", "width": 1.9}, {"color": "@baseline", "width": 1.9, "dash": "dash"})
 
 
@@ -101,3 +102,52 @@ def _latency(found: Cohorts) -> Chart:
         (*bounds(place), pair[1] / second, pair[0] / first) for place, pair in found.bins.items()
     )
     return distribution("beside-spread", "duration_ms", spread, (found.names[1], found.names[0]))
+
+
+def own_times(found: Cohorts) -> Chart:
+    """The kinds of span that differ most: time of their own a trace, a bar for each side."""
+    shown = found.spans[:MOST_SPANS][::-1]  # bars are drawn from below
+    names = [axes.plain(f"{one.what}, {one.service}", 44) for one in shown]
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": axes.plain(found.heads[side]),
+            "y": list(range(len(shown))),
+            "x": [round(one.own_ms[side], 3) for one in shown],
+            "text": [
+                f"{axes.plain(found.heads[side])}<br>{name}<br>{words.milliseconds(one.own_ms[side])}"
+                for one, name in zip(shown, names, strict=True)
+            ],
+            "textposition": "none",
+            "hovertemplate": "%{text}<extra></extra>",
+            "marker": {"color": colour},
+        }
+        for side, colour in ((1, "@baseline"), (0, "@link"))
+    ]
+    return Chart(
+        id="beside-spans",
+        title="Time of its own that a trace spends in each kind of span",
+        summary=f"Coloured: {found.names[0]}. Grey: {found.names[1]}. What differs most is first.",
+        figure={
+            "data": bars,
+            "layout": {
+                "barmode": "group",
+                "bargap": 0.25,
+                "xaxis": {"rangemode": "tozero", "tickformat": ",~r", "ticksuffix": " ms"},
+                "yaxis": {
+                    "tickmode": "array",
+                    "tickvals": list(range(len(shown))),
+                    "ticktext": names,
+                    "automargin": True,
+                    "showgrid": False,
+                },
+                "margin": {"l": 20, "r": 16, "t": 10, "b": 34},
+            },
+        },
+        columns=("Span", *found.heads),
+        rows=tuple(
+            (f"{one.what}, {one.service}", *map(words.milliseconds, one.own_ms))
+            for one in shown[::-1]
+        ),
+    )

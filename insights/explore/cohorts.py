@@ -5,7 +5,7 @@ of their traces got slower. The numbers are for reading; verdicts come from watc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -100,14 +100,11 @@ def cohorts(
     """Raises QueryError, QueryTooLarge, QueryStopped, StoreUnavailable."""
     if not first or not second:
         raise QueryError("a.field" if not first else "b.field", "Say what each cohort holds.")
-    if question.any:
-        raise QueryError("any", "Filters of both cohorts must hold all together.")
     by = tuple(dict.fromkeys((*ALIKE, *by)))
-    everything = replace(
-        question, where=(*question.where, *first, *second), by=by, show=(), earlier="", having=()
-    )
+    given = len(question.where) + len(question.also)
+    everything = question.beside(*first, *second, by=by, show=(), earlier="", limit="")
     asked = meant(everything, known, now=now, zone=environment.zone, points=80)
-    given, most = len(question.where), len(question.where) + len(first)
+    most = given + len(first)
     one, other = range(given, most), range(most, most + len(second))
     source = sides.narrowed(asked_of(environment.id, asked.query), given)
     expected = sum(row["rows"] for row in ask(source.estimate()).rows)

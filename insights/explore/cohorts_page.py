@@ -11,7 +11,7 @@ from events.query.spec import FILTER_OPERATORS
 from insights.explore import annotations
 from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of, where_lines
-from insights.explore.cohort_pictures import pictures, text
+from insights.explore.cohort_pictures import own_times, pictures, text
 from insights.explore.cohorts import Cohorts, Measures, cohorts
 from insights.explore.difference_page import finding
 from insights.explore.place import Place, place
@@ -96,6 +96,8 @@ def _found(
         "alike_rows": [_alike(one, found, here.question, first, second) for one in found.matched][
             :MOST_ALIKE
         ],
+        "slower": slower(found),
+        "slower_picture": own_times(found) if found.spans else None,
         "pictures": pictures(found, groups, zone=zone, base=here.base),
         "findings": [
             finding(at, one, here.question, found.different)
@@ -103,9 +105,7 @@ def _found(
         ],
         "flag": _flag(first, second),
         "events_of": [
-            here.question.address(
-                where=(*here.question.where, *side), view="events", by=(), show=()
-            )
+            here.question.beside(*side, view="events", by=(), show=()).address()
             for side in (first, second)
         ],
     }
@@ -125,6 +125,21 @@ def sentence(found: Cohorts) -> str:
     )
     speed = "as fast" if speed == "the same" else f"{speed} on average"
     return f"{what} with {found.names[0]} are {speed} than with {found.names[1]}; {errors}."
+
+
+def slower(found: Cohorts) -> str:
+    """The kind of span that tells most of the difference, in words."""
+    if not found.spans:
+        return ""
+    one, (first, second) = found.spans[0], found.names
+    if not one.more_ms:
+        return "No kind of span takes longer on either side."
+    size = f"{words.milliseconds(abs(one.more_ms))} {'more' if one.more_ms > 0 else 'less'}"
+    both = " against ".join(map(words.milliseconds, one.own_ms))
+    return (
+        f"A trace with {first} spends {size} in {one.what} of {one.service} itself"
+        f" than one with {second}: {both}."
+    )
 
 
 def _change(name: str, first: float | None, second: float | None) -> str:
@@ -168,10 +183,9 @@ def _alike(
         for name, value in zip(found.by, one.key, strict=True)
     ]
     links = tuple(
-        question.address(where=(*question.where, *same, *side), view="traces", order="slowest",
-                         by=(), show=())
+        question.beside(*same, *side, view="traces", order="slowest", by=(), show=()).address()
         for side in (first, second)
-    )  # fmt: skip
+    )
     return Line(
         name=" ".join(part for part in one.key if part) or "other requests",
         first=f"{words.milliseconds(one.first.p50)}, {words.percent(one.first.errors)} fail",

@@ -59,9 +59,7 @@ def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
         found = different(environment, here.question, here.kinds, parts, now=here.now, ask=ask)
     except UNANSWERED as error:
         return unanswered(error)
-    inside = here.question
-    for one in found.box.filters:
-        inside = inside.filtered(one.field, one.op, one.value)
+    inside = here.question.narrowed(*found.box.filters)
     zone = environment.zone
     window = {
         "since": found.box.since.astimezone(zone).replace(tzinfo=None).isoformat(),
@@ -106,8 +104,8 @@ def finding(place: int, one: Difference, question: Question, found: Different) -
     spread = found.found.bins.get(one.field) if one.test.kind in ("above", "below") else None
     return Row(
         one=one,
-        only=question.filtered(*these).address(),
-        without=question.filtered(*others).address(),
+        only=question.narrowed(Where(*these)).address(),
+        without=question.narrowed(Where(*others)).address(),
         beside="&".join(part for part in (asked, urlencode(sides)) if part),
         chart=distribution(f"spread-of-{place}", one.field, spread) if spread else None,
     )
@@ -154,7 +152,3 @@ def distribution(
         ),
         height="low",
     )
-
-
-def where(test: tuple[str, str, str]) -> Where:
-    return Where(*test)

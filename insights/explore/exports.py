@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET
 
 from events.query.answer import answered, asked_of
 from events.query.rows import Page, events_of
-from events.query.spec import MAX_LIMIT_WITHOUT_SERIES, QueryError
+from events.query.spec import MAX_LIMIT_WITHOUT_SERIES, RATES, Query, QueryError
 from events.store.read import run
 from insights.explore.meant import meant
 from insights.explore.place import Place, place
+from insights.explore.question import EARLIER
 from insights.explore.rows import events_from
 from web.errors import ApiError
 
@@ -26,25 +27,45 @@ MARKS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 @require_GET
 def as_csv(request: HttpRequest, project: str, environment: str) -> HttpResponse:
-    """Every group, up to MAX_LIMIT_WITHOUT_SERIES, with numbers as they are."""
+    """Every group, up to MAX_LIMIT_WITHOUT_SERIES, with numbers as they are.
+
+    Changes from step to step are known from the steps only, so that these keep steps and limit.
+    """
     here = place(request, project, environment)
-    query = replace(_meant(here), granularity_s=None, limit=MAX_LIMIT_WITHOUT_SERIES)
+    query = _meant(here)
+    if not any(one.op in RATES for one in query.calculations):
+        query = replace(query, granularity_s=None, limit=MAX_LIMIT_WITHOUT_SERIES)
     try:
         found = answered(here.access.environment.id, query)
     except QueryError as error:
         raise _refused(error) from None
     out = io.StringIO()
-    keys = [*query.breakdowns, *(one.key for one in query.calculations)]
-    writer = csv.writer(out)
-    writer.writerow([_plain(one) for one in keys])
-    for row in found["results"]:
-        writer.writerow([_plain(row["data"][one]) for one in keys])
-    if "other" in found:
-        rest = [f"other ({found['other']['groups']} groups)", *[""] * len(query.breakdowns)]
-        values = [_plain(found["other"]["data"][one.key]) for one in query.calculations]
-        writer.writerow([*rest[: len(query.breakdowns)], *values])
+    before = EARLIER[here.question.earlier][1] if "compare" in found else ""
+    csv.writer(out).writerows(
+        [_plain(cell) for cell in row] for row in _table(found, query, before)
+    )
     response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     return _file(response, here, "explore.csv")
+
+
+def _table(found: dict[str, Any], query: Query, before: str) -> Iterator[list[Any]]:
+    """The head, the groups, and what is beyond the limit; `before` names the earlier time's."""
+    by = query.breakdowns
+    calculated = [one.key for one in query.calculations]
+    then = [f"{one}, {before}" for one in calculated] if before else []
+    yield [*by, *calculated, *then]
+    earlier = {
+        tuple(row["data"][one] for one in by): row["data"]
+        for row in found.get("compare", {}).get("results", [])
+    }
+    for row in found["results"]:
+        data = row["data"]
+        old = earlier.get(tuple(data[one] for one in by), {})
+        cells = [data[one] for one in (*by, *calculated)]
+        yield [*cells, *(old.get(one) for one in calculated if before)]
+    if "other" in found:
+        rest = [f"other ({found['other']['groups']} groups)", *[""] * len(by)]
+        yield [*rest[: len(by)], *(found["other"]["data"][one] for one in calculated)]
 
 
 @require_GET
@@ -97,7 +118,7 @@ def _plain(value: Any) -> Any:
         return f"'{value}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value
+    return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
 def _file(response: Sent, here: Place, name: str) -> Sent:

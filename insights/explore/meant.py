@@ -1,5 +1,7 @@
 """A Question → the specification that `events.query` takes: texts become numbers, times, lists."""
 
+import csv
+import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 from events.event import ALIASES
 from events.query.catalog import Known
 from events.query.spec import FILTER_OPERATORS, Query, QueryError, parse
-from insights.explore.question import EARLIER, WINDOWS, Question, split
+from insights.explore.question import EARLIER, WINDOWS, Having, Question, Where, split
 from insights.series import step_seconds
 
 POINTS = 120
@@ -34,17 +36,24 @@ def meant(
     types = {one.name: one.type for one in known}
     types |= {alias: types.get(column, "text") for alias, column in ALIASES.items()}
     spec: dict[str, Any] = {
-        "calculations": [_calculation(one) for one in question.show or ("COUNT",)],
+        "calculations": [
+            _calculation(one, f"calculations.{place}")
+            for place, one in enumerate(question.show or ("COUNT",))
+        ],
         "filters": [
-            _filter(one.field, one.op, one.value, types.get(one.field, "text"), place)
+            _filter(one, types.get(one.field, "text"), f"filters.{place}")
             for place, one in enumerate(question.where)
+        ],
+        "required_filters": [
+            _filter(one, types.get(one.field, "text"), f"required_filters.{place}")
+            for place, one in enumerate(question.also)
         ],
         "filter_combination": "OR" if question.any else "AND",
         "breakdowns": list(question.by),
         "calculated_fields": [
             {"name": name, "expression": expression} for name, expression in question.derived
         ],
-        "havings": [_having(one) for one in question.having],
+        "havings": [_having(one, f"havings.{at}") for at, one in enumerate(question.having)],
         "orders": _orders(question),
         "limit": _whole(question.limit, "limit") if question.limit else LIMIT,
         "start_time": since.timestamp(),
@@ -80,21 +89,35 @@ def moment(text: str, zone: tzinfo, field: str) -> datetime:
         raise QueryError(field, "Write a time such as 2026-11-24T14:30.") from None
 
 
-def _calculation(text: str) -> dict[str, Any]:
+def _calculation(text: str, field: str) -> dict[str, Any]:
     op, column = split(text)
+    if not op:
+        raise QueryError(f"{field}.op", f"Choose what to show of {column[:100]}.")
     return {"op": op, "column": column} if column else {"op": op}
 
 
-def _filter(name: str, op: str, text: str, type: str, place: int) -> dict[str, Any]:
-    field = f"filters.{place}.value"
+def _filter(one: Where, type: str, field: str) -> dict[str, Any]:
+    name, op, text = one.field, one.op, one.value
+    if not name:
+        raise QueryError(f"{field}.column", f"Say which field {op} {text[:60]!r} is about.")
     if op not in FILTER_OPERATORS:
-        raise QueryError(f"filters.{place}.op", f"There is no operator {op[:40]}.")
+        raise QueryError(f"{field}.op", f"There is no operator {op[:40]}.")
     if op in ("exists", "does-not-exist"):
         return {"column": name, "op": op}
+    field = f"{field}.value"
     if op in ("in", "not-in"):
-        values = [_typed(one.strip(), type, field) for one in text.split(",") if one.strip()]
+        values = [_typed(value, type, field) for value in _listed(text, field)]
         return {"column": name, "op": op, "value": values}
     return {"column": name, "op": op, "value": _typed(text, type, field)}
+
+
+def _listed(text: str, field: str) -> list[str]:
+    """Values between commas; one that holds a comma itself stands in double quotes."""
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True))
+    except csv.Error:
+        raise QueryError(field, 'Write values as a, b, "c, with a comma".') from None
+    return [value.strip() for row in rows for value in row if value.strip()]
 
 
 def _typed(text: str, type: str, field: str) -> str | int | float | bool:
@@ -124,12 +147,14 @@ def _whole(text: str, field: str) -> int:
     return int(found)
 
 
-def _having(one: Any) -> dict[str, Any]:
+def _having(one: Having, field: str) -> dict[str, Any]:
+    if not one.calculation:
+        raise QueryError(f"{field}.calculate_op", "Say which of the calculations is meant.")
     op, column = split(one.calculation)
     named = {"calculate_op": op, "op": one.op or ">"}
     if column:
         named["column"] = column
-    return {**named, "value": _number(one.value, "havings.0.value")}
+    return {**named, "value": _number(one.value, f"{field}.value")}
 
 
 def _orders(question: Question) -> list[dict[str, Any]]:
@@ -138,4 +163,4 @@ def _orders(question: Question) -> list[dict[str, Any]]:
     order = "ascending" if question.ascending else "descending"
     if question.sort in question.by:
         return [{"column": question.sort, "order": order}]
-    return [{**_calculation(question.sort), "order": order}]
+    return [{**_calculation(question.sort, "orders.0"), "order": order}]

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from events.query.answer import answer
@@ -20,8 +21,10 @@ from insights.explore import keeping
 from insights.explore.answers import Answered, Later, answer_of, drawn, first_of
 from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of
+from insights.explore.meant import window
 from insights.explore.partial import ONE_IN, part_of
 from insights.explore.place import Place, place
+from insights.explore.question import ALSO, Question, read, written
 from insights.explore.said import in_words
 from projects.access import Access, environment_for
 from web.pages import page
@@ -211,7 +214,7 @@ def show_values(request: HttpRequest, project: str, environment: str) -> HttpRes
     """The commonest values of a field, as options of a form's field."""
     access = environment_for(request, project, environment)
     prefix = request.GET.get("prefix", "")
-    prefix = prefix if prefix in ("a.", "b.") else ""  # of the forms with two sides
+    prefix = prefix if prefix in (ALSO, "a.", "b.") else ""  # of forms with filters of two sorts
     names = request.GET.getlist(f"{prefix}field")
     texts = request.GET.getlist(f"{prefix}value")
     number = whole(request.GET.get("at", "0")) or 0
@@ -219,13 +222,20 @@ def show_values(request: HttpRequest, project: str, environment: str) -> HttpRes
     name = names[number].strip() if names else ""
     text = texts[number].strip() if number < len(texts) else ""
     values: list[str] = []
+    question = read(request.GET)
     if name:
         spec: dict[str, Any] = {
             "breakdowns": [name],
             "filters": [{"column": name, "op": "exists"}],
             "limit": VALUES,
             "time_range": 86_400,
+            "end_time": _end(access, question),
             "disable_series": True,
+            "calculated_fields": [
+                {"name": own, "expression": expression}
+                for own, expression in question.derived
+                if own == name
+            ],
         }
         if text:
             holding = {"column": name, "op": "contains", "value": text}
@@ -234,13 +244,18 @@ def show_values(request: HttpRequest, project: str, environment: str) -> HttpRes
     return render(request, "insights/explore/_values.html", {"values": values})
 
 
+def _end(access: Access, question: Question) -> float:
+    """To when a question asks: what is offered there is what was there."""
+    now = timezone.now()
+    try:
+        return window(question, now=now, zone=access.environment.zone)[1].timestamp()
+    except QueryError:
+        return now.timestamp()
+
+
 def _commonest(access: Access, spec: dict[str, Any], name: str) -> list[str]:
     try:
         rows = answer(access.environment.id, spec)["results"]
     except (QueryError, QueryTooLarge):
         return []
-    return [_value(row["data"][name]) for row in rows]
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return [written(row["data"][name]) for row in rows]

@@ -15,7 +15,7 @@ from projects.access import Access, environment_for
 VIEWS = (("result", "Result"), ("events", "Raw events"), ("traces", "Traces"))
 ORDERS = (("", "Newest first"), ("slowest", "Slowest first"), ("oldest", "Oldest first"))
 FLAGS_SEEN_WITHIN = timedelta(days=2)  # a scan of all exposures of that time
-NAMING = ("field", "a.field", "b.field", "box_of")
+NAMING = ("field", "also.field", "a.field", "b.field", "box_of")
 MOST_NAMED = 100
 
 
@@ -35,7 +35,7 @@ class Place:
     @property
     def kinds(self) -> tuple[Known, ...]:
         """What its fields are. Asks the store, which the page itself need not wait for."""
-        return kinds(self.access.environment.id, self.named)
+        return kinds(self.access.environment.id, self.named, self.question.derived)
 
     def offered(self) -> tuple[Known, ...]:
         """Every field that may be asked about, for those who choose."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from events.query.spec import MOST
+
 WINDOWS = {
     "15m": (900, "15 minutes"),
     "1h": (3600, "hour"),
@@ -27,18 +29,23 @@ EARLIER = {
     "7d": (7 * 86_400, "a week earlier"),
     "28d": (28 * 86_400, "four weeks earlier"),
 }
-MARKS = {
+MARKS = {  # kinds of changes, joined by "-"
     "": "All changes",
+    "deploy-flag": "Deploys and flag changes",
+    "deploy-marker": "Deploys and markers",
+    "flag-marker": "Flag changes and markers",
     "deploy": "Deploys only",
     "flag": "Flag changes only",
     "marker": "Markers only",
     "none": "No changes",
 }
 VIEWS = ("result", "events", "traces")
-CALCULATION = re.compile(r"([A-Z][A-Z_0-9]*)(?:\((.*)\))?\Z", re.DOTALL)
-MOST_ROWS = 20
-MOST_TEXT = 2000
+CALCULATION = re.compile(r"([A-Z][A-Z_0-9]*|)(?:\((.*)\))?\Z", re.DOTALL)
+# One more than the specification takes, so that what is too much is refused and never cut off.
+MOST_ROWS = MOST + 1
+MOST_TEXT = 66_000
 DEFAULT_WINDOW = "2h"
+ALSO = "also."  # before the names of filters that must hold beside alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,10 @@ class Where:
     op: str
     value: str = ""
 
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
+    def pairs(self, prefix: str = "") -> list[tuple[str, str]]:
         """Its part of an address."""
-        return [("field", self.field), ("is", self.op), ("value", self.value)]
+        values = (("field", self.field), ("is", self.op), ("value", self.value))
+        return [(prefix + name, value) for name, value in values]
 
     @property
     def said(self) -> str:
@@ -70,7 +77,8 @@ class Question:
 
     show: tuple[str, ...] = ()  # "COUNT", "P95(duration_ms)"
     where: tuple[Where, ...] = ()
-    any: bool = False
+    any: bool = False  # whether one of them is enough
+    also: tuple[Where, ...] = ()  # what must hold all the same, where one of `where` is enough
     by: tuple[str, ...] = ()
     sort: str = ""
     ascending: bool = False
@@ -90,13 +98,15 @@ class Question:
 
     def address(self, **changes: Any) -> str:
         """The query of its address, "?" not included."""
-        asked = replace(self, **changes) if changes else self
+        asked = self.tidied(**changes) if changes else self
         pairs: list[tuple[str, str]] = []
         for one in asked.show:
             op, column = split(one)
             pairs += [("op", op), ("of", column)]
         for where in asked.where:
-            pairs += where.pairs
+            pairs += where.pairs()
+        for where in asked.also:
+            pairs += where.pairs(ALSO)
         pairs += [("by", name) for name in asked.by]
         for having in asked.having:
             pairs += [
@@ -124,38 +134,78 @@ class Question:
         }
         return urlencode([*pairs, *((name, value) for name, value in singles.items() if value)])
 
-    def filtered(self, name: str, op: str, value: str = "", **changes: Any) -> "Question":
-        """The same question of fewer events; a filter that stands there already is not doubled."""
-        more = Where(name, op, value)
-        kept = tuple(one for one in self.where if one != more)
-        return replace(self, where=(*kept, more), any=False, **changes)
+    def tidied(self, **changes: Any) -> "Question":
+        """The changed question, without order and conditions on what is not shown any more."""
+        asked = replace(self, **changes)
+        shown = asked.show or ("COUNT",)
+        return replace(
+            asked,
+            sort=asked.sort if asked.sort in (*shown, *asked.by) else "",
+            having=tuple(one for one in asked.having if one.calculation in shown),
+        )
+
+    def beside(self, *more: Where, **changes: Any) -> "Question":
+        """The same question of the events for which these filters hold as well."""
+        if self.either:
+            return self.tidied(also=(*self.also, *more), **changes)
+        return self.tidied(where=(*self.where, *self.also, *more), also=(), any=False, **changes)
+
+    def narrowed(self, *more: Where, **changes: Any) -> "Question":
+        """The same, where a filter that stands there already is not doubled."""
+
+        def others(filters: tuple[Where, ...]) -> tuple[Where, ...]:
+            return tuple(one for one in filters if one not in more)
+
+        where = self.where if self.either else others(self.where)
+        return replace(self, where=where, also=others(self.also)).beside(*more, **changes)
 
     def fewer(self, **changes: Any) -> Callable[..., str]:
-        """Addresses of `filtered` questions by their filters: a page has hundreds."""
-        asked = replace(self, any=False, **changes)
+        """Addresses of `narrowed` questions by their filters: a page has hundreds."""
+        there = self.also if self.either else (*self.where, *self.also)
+        prefix = ALSO if self.either else ""
         mark = Where("\x00", "=")  # no filter of anybody's
-        head, _, tail = (
-            replace(asked, where=(*asked.where, mark)).address().rpartition(urlencode(mark.pairs))
-        )
+        marked = self.narrowed(mark, **changes).address()
+        head, _, tail = marked.rpartition(urlencode(mark.pairs(prefix)))
 
         def address(*more: Where) -> str:
             if not more:
                 return self.address(**changes)
-            if any(one in asked.where for one in more):
-                kept = tuple(one for one in asked.where if one not in more)
-                return replace(asked, where=(*kept, *more)).address()
-            return head + "&".join(urlencode(one.pairs) for one in more) + tail
+            if any(one in there for one in more):
+                return self.narrowed(*more, **changes).address()
+            return head + "&".join(urlencode(one.pairs(prefix)) for one in more) + tail
 
         return address
 
-    def without_filter(self, place: int) -> "Question":
-        return replace(self, where=self.where[:place] + self.where[place + 1 :])
+    @property
+    def either(self) -> bool:
+        """Whether one of several filters is enough."""
+        return self.any and len(self.where) > 1
+
+    def filters_said(
+        self, say: Callable[[Where], str] = lambda one: one.said, most: int = MOST
+    ) -> list[str]:
+        """Its filters in words, all of which hold: alternatives are one of them."""
+        where = [say(one) for one in self.where]
+        if self.either:
+            rest = [f"{len(where) - most} more"] if len(where) > most else []
+            alternatives = " or ".join([*where[:most], *rest])
+            where = [f"({alternatives})" if self.also else alternatives]
+        return [*where, *(say(one) for one in self.also)]
 
 
 def split(calculation: str) -> tuple[str, str]:
     """ "P95(duration_ms)" → ("P95", "duration_ms"); what is neither is its own operation."""
     found = CALCULATION.match(calculation)
     return (found[1], found[2] or "") if found else (calculation, "")
+
+
+def written(value: Any) -> str:
+    """A value of an answer as a filter has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def key(op: str, column: str) -> str:
@@ -178,21 +228,28 @@ def read(get: Mapping[str, Any], prefix: str = "") -> Question:
         filled = [column + [""] * (longest - len(column)) for column in columns]
         return list(zip(*filled, strict=True))
 
+    def filters(before: str = "") -> tuple[Where, ...]:
+        rows = table(f"{before}field", f"{before}is", f"{before}value")
+        # A line that is half filled is kept, so that it is said and not silently left out.
+        return tuple(Where(row[0], row[1] or "=", row[2]) for row in rows if row[0] or row[2])
+
     window, since = one("window"), one("since")
     view = one("view")
+    where, also, either = filters(), filters(ALSO), one("any") == "1"
+    if not either:
+        where, also = (*where, *also), ()
     return Question(
-        show=tuple(dict.fromkeys(key(op, of) for op, of in table("op", "of") if op)),
-        where=tuple(Where(*row) for row in table("field", "is", "value") if row[0] and row[1]),
-        any=one("any") == "1",
+        show=tuple(dict.fromkeys(key(op, of) for op, of in table("op", "of") if op or of)),
+        where=where,
+        any=either,
+        also=also,
         by=tuple(dict.fromkeys(name for name in many("by") if name)),
         sort=one("sort"),
         ascending=one("ascending") == "1",
         having=tuple(
-            Having(*row)
-            for row in table("having", "having_is", "having_value")
-            if row[0] and row[2]
+            Having(*row) for row in table("having", "having_is", "having_value") if row[0] or row[2]
         ),
-        derived=tuple((row[0], row[1]) for row in table("name", "expression") if all(row)),
+        derived=tuple((row[0], row[1]) for row in table("name", "expression") if any(row)),
         limit=one("limit"),
         window=window if window in WINDOWS and not since else DEFAULT_WINDOW,
         since=since,

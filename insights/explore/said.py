@@ -19,9 +19,8 @@ def in_words(question: Question) -> str:
     text = LISTED.get(question.view) or f"{shown[:1].upper()}{shown[1:]}"
     if question.by and question.view not in LISTED:
         text += f" by {words.joined(question.by)}"
-    if question.where:
-        join = " or " if question.any else " and "
-        text += f" where {join.join(one.said for one in question.where)}"
+    if filters := question.filters_said():
+        text += f" where {' and '.join(filters)}"
     if question.since:
         return f"{text}, from {question.since.replace('T', ' ')}"
     return f"{text}, last {WINDOWS[question.window][1]}"

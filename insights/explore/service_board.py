@@ -46,13 +46,13 @@ def panels(service: str, window: str, fields: Collection[str] = ()) -> list[Show
         return base.address(show=show, **more)
 
     kinds = ("route", *(name for name in ("exception.type", "error.type") if name in fields))[:2]
-    failing = base.filtered("error", "=", "true")
+    failing = base.narrowed(Where("error", "=", "true"))
     return [
         Shown("Requests by status code", of("COUNT", by=("status_code",))),
         Shown("Share of requests that fail", of("AVG(error)")),
         Shown("Latency", of("HEATMAP(duration_ms)")),
         Shown("Latency p95 by build", of("P95(duration_ms)", by=("build_id",))),
-        Shown("Slowest routes", of("P95(duration_ms)", "COUNT", by=("method", "route"))),
+        Shown("Slowest routes", of("P95(duration_ms)", by=("method", "route"))),
         Shown("What fails", failing.address(show=("COUNT",), by=kinds)),
         Shown("Requests under way at once", of("CONCURRENCY")),
         Shown("Users", of("COUNT_DISTINCT(user_id)")),

@@ -74,12 +74,11 @@ def scope(question: Question) -> str:
         when = f"from {_local(question.since)}{until}"
     else:
         when = f"in the last {WINDOWS[question.window][1]}"
-    filters = [_short(one.said, MOST_TEXT) for one in question.where]
+    filters = question.filters_said(lambda one: _short(one.said, MOST_TEXT), MOST_FILTERS)
     if len(filters) > MOST_FILTERS:
         rest = words.count(len(filters) - MOST_FILTERS)
         filters = [*filters[:MOST_FILTERS], f"{rest} more hold"]
-    join = " or " if question.any else " and "
-    return f" where {join.join(filters)}, {when}" if filters else f" {when}"
+    return f" where {' and '.join(filters)}, {when}" if filters else f" {when}"
 
 
 def phrase(name: str, value: Any, question: Question) -> str:

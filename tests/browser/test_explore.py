@@ -14,6 +14,7 @@ from events.store.read import QueryStopped, Statement
 from insights.explore.keeping import add_panel, new_board
 from projects.access import Access
 from projects.models import Environment, Role
+from releases.models import Change
 from tests.browser.conftest import Open
 from tests.conftest import PASSWORD, Cast
 from tests.events.test_query import store
@@ -311,6 +312,25 @@ PLACE_OF_MARK = """() => {
     const area = plot.getBoundingClientRect();
     return [area.left + size.l + xaxis.d2p(trace.x[0]), area.top + yaxis2._offset + yaxis2.d2p(0)];
 }"""
+
+
+def test_a_marked_change_is_read_and_opened_by_mouse(
+    live_server: Any, shop: Shop, open_page: Open
+) -> None:
+    change = shop.change(kind="marker")
+    Change.objects.filter(id=change.id).update(actor="ada@acme.example")
+    page = signed_in(open_page, live_server)
+    page.goto(f"{EXPLORE}?marks=deploy-marker")
+    page.locator("#picture-0 .main-svg").first.wait_for(state="attached")
+    page.locator("#picture-0 [data-plot]").scroll_into_view_if_needed()
+    x, y = page.evaluate(PLACE_OF_MARK)
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y, steps=3)
+    told = page.locator("#picture-0 .hoverlayer")
+    expect(told).to_contain_text(change.title)
+    expect(told).to_contain_text("ada@acme.example")
+    page.mouse.click(x, y)
+    page.wait_for_url(f"**/changes/{change.id}")
 
 
 def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(

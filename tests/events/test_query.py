@@ -194,6 +194,11 @@ def test_filters_combine_with_and_or(environment: Environment, made: list[Item])
         found = ask(environment, filters=both, filter_combination=combination)
         matching = [item for item in made if join([item["service"] == "shop", item["n"] > 4])]
         assert found["results"][0]["data"]["COUNT"] == calculated("COUNT", None, matching)
+    required = [{"column": "paid", "op": "=", "value": True}, {"column": "plan", "op": "exists"}]
+    found = ask(environment, filters=both, filter_combination="OR", required_filters=required)
+    matching = [one for one in matching if one["paid"] and "plan" in one]
+    assert 0 < len(matching) < len(made) / 2
+    assert found["results"][0]["data"]["COUNT"] == calculated("COUNT", None, matching)
 
 
 def test_groups_are_ordered_limited_and_the_rest_is_exact(
@@ -308,6 +313,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "filters.0.value",
     ),
     ({"filters": [{"column": "plan", "op": "matches", "value": "a" * 1001}]}, "filters.0.value"),
+    (
+        {
+            "filters": [
+                {"column": "plan", "op": "matches", "value": one} for one in ("a", "[b", "(")
+            ]
+        },
+        "filters.1.value",
+    ),
+    (
+        {"calculated_fields": [{"name": "d", "expression": 'REG_MATCH($plan, "(a")'}]},
+        "calculated_fields.0.expression",
+    ),
+    (
+        {"calculated_fields": [{"name": "d", "expression": "REG_VALUE($plan, $service)"}]},
+        "calculated_fields.0.expression",
+    ),
     ({"filters": [{"column": "n", "op": "matches", "value": "a"}]}, "filters.0.op"),
     ({"compare_time_offset_seconds": 0}, "compare_time_offset_seconds"),
     ({"compare_time_offset_seconds": INJECTION}, "compare_time_offset_seconds"),
@@ -351,6 +372,23 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"filters": [{"column": "n", "op": "=", "value": float("nan")}]}, "filters.0.value"),
     ({"filters": [{"column": "trace.trace_id", "op": "=", "value": "zz"}]}, "filters.0.value"),
     ({"filter_combination": INJECTION}, "filter_combination"),
+    ({"required_filters": [{"column": "n", "op": "=", "value": 1}]}, "required_filters"),
+    *(
+        (
+            {
+                "filter_combination": "OR",
+                "filters": [{"column": "n", "op": "=", "value": 1}],
+                "required_filters": [{"column": "plan", "op": "exists"}, second],
+            },
+            f"required_filters.1.{part}",
+        )
+        for second, part in (
+            ({"column": "n", "op": "=", "value": "x"}, "value"),
+            ({"column": INJECTION, "op": "exists"}, "column"),
+            ({"column": "plan", "op": INJECTION}, "op"),
+            ({"column": "plan", "op": "matches", "value": "(a"}, "value"),
+        )
+    ),
     ({"orders": [{"op": "P99", "column": "n"}]}, "orders.0"),
     ({"orders": [{"column": INJECTION}]}, "orders.0.column"),
     ({"orders": [{"op": "COUNT", "order": INJECTION}]}, "orders.0.order"),

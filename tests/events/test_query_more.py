@@ -58,6 +58,23 @@ def test_heatmap_keeps_zero_and_negative_numbers_apart(environment: Environment)
     assert positive == [-high, -low, 1]
 
 
+def test_groups_of_a_heatmap_alone_are_the_most_frequent_ones(
+    environment: Environment, made: list[Item]
+) -> None:
+    found = ask(
+        environment,
+        calculations=[{"op": "HEATMAP", "column": "duration_ms"}],
+        breakdowns=["user_id"],
+        limit=3,
+    )
+    counts: dict[str, int] = defaultdict(int)
+    for item in made:
+        counts[item["user_id"]] += 1
+    expected = sorted(counts, key=lambda name: (-counts[name], name))[:3]
+    assert [row["data"]["user_id"] for row in found["results"]] == expected
+    assert found["other"]["groups"] == len(counts) - 3
+
+
 def test_concurrency_adds_up_the_time_that_events_were_under_way(
     environment: Environment,
 ) -> None:
@@ -185,6 +202,8 @@ def test_derived_fields_agree_with_the_reference(
     assert {row["data"]["d"]: row["data"]["COUNT"] for row in found["results"]} == {
         key: calculated("COUNT", None, group) for key, group in groups.items()
     }
+    booleans = [isinstance(row["data"]["d"], bool) for row in found["results"]]
+    assert any(booleans) == any(isinstance(key, bool) for key in groups)
 
 
 def test_percentiles_of_very_many_events_keep_four_digits(

@@ -20,8 +20,12 @@ pytestmark = pytest.mark.django_db
 def marked(environment: Environment) -> Environment:
     for place, kind in enumerate(("deploy", "flag", "marker", "marker")):
         at = NOW - timedelta(minutes=10 * place + 5)
-        told = {"title": f"{kind} {place}", "actor": "ada", "source": "test"}
-        record(NewChange(environment_id=environment.id, kind=kind, time=at, **told))
+        record(
+            NewChange(
+                environment_id=environment.id, kind=kind, time=at, title=f"{kind} {place}",
+                actor="ada",
+            )
+        )  # fmt: skip
     return environment
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from events.query.catalog import known
 from events.store.read import run
 from insights.explore.cohorts import Cohorts, cohorts
-from insights.explore.cohorts_page import sentence
+from insights.explore.cohorts_page import sentence, slower
 from insights.explore.question import Question, Where
 from projects.models import Environment
 from tests.events.test_query import store
@@ -111,6 +111,7 @@ def test_the_span_that_got_slower_comes_first(
     cache = spans["cache", "look up"]
     assert cache.own_ms == pytest.approx((60, 10))
     assert cache.spans == pytest.approx((1, 1))
+    assert slower(beside(environment)).startswith("A trace with F = on spends ")
     item, report = spans["shop", "GET /item"], spans["shop", "GET /report"]
     assert item.own_ms[0] + report.own_ms[0] < item.own_ms[1] + report.own_ms[1]
 
@@ -128,11 +129,27 @@ def test_what_belongs_to_both_is_counted_and_left_out(
     assert found.both == sum(item["sample_rate"] for item in shared)
 
 
+def test_what_both_hold_may_be_alternatives(
+    environment: Environment, made: list[dict[str, Any]]
+) -> None:
+    either = (Where("route", "=", "/item"), Where("status_code", "=", "500"))
+    found = beside(environment, where=either, any=True, sort="P95(duration_ms)")
+    for measures, variant in zip(found.measures, ("on", "off"), strict=True):
+        own = [item for item in made if item.get("flags", {}).get("F") == variant]
+        own = [item for item in own if item["route"] == "/item" or item["status_code"] == 500]
+        assert measures.n == sum(item["sample_rate"] for item in own)
+
+
 def test_the_page_says_it_in_a_sentence_and_leads_on(
     viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
 ) -> None:
     text = viewer_page.get(f"{PAGE}?{SIDES}").content.decode()
-    for part in ("Alike requests with F = on are", "look up", "/acme/production/flags/F"):
+    for part in (
+        "Alike requests with F = on are",
+        "look up",
+        "/acme/production/flags/F",
+        'id="beside-spans"',
+    ):
         assert part in text
     assert "view=traces" in text
     assert outsider_page.get(f"{PAGE}?{SIDES}").status_code == 404
@@ -146,7 +163,6 @@ def test_the_page_says_it_in_a_sentence_and_leads_on(
         (SIDES.replace("flags.F", "never"), "No event of this environment has a field named never"),
         (f"{SIDES}&field=duration_ms&is=%3D&value=x", "A number is wanted"),
         (f"{SIDES}&alike=never", "No event of this environment has a field named never"),
-        (f"{SIDES}&any=1", "must hold all together"),
     ],
 )
 def test_what_can_not_be_compared_is_said(

@@ -132,6 +132,20 @@ def test_the_box_and_the_filters_are_no_findings(environment: Environment) -> No
     assert "duration_ms" not in {one.field for one in found(environment).findings}
 
 
+def test_a_box_on_alternatives_is_compared_among_them(environment: Environment) -> None:
+    chance = random.Random(4)
+    made = fleet(2000, 12, slow=lambda item: item["promo"] == "p1" and chance.random() < 0.5)
+    store(environment, made)
+    either = (Where("route", "=", "/a"), Where("route", "=", "/b"))
+    question = Question(where=either, any=True, also=(Where("region", "=", "eu"),), sort="COUNT")
+    both = found(environment, question)
+    among = [one for one in made if one["route"] in ("/a", "/b") and "region" in one]
+    inside = [one for one in among if one["duration_ms"] >= 1000]
+    assert both.inside == sum(one["sample_rate"] for one in inside)
+    assert both.outside == sum(one["sample_rate"] for one in among) - both.inside
+    assert both.findings[0].said == "promo = p1"
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [

@@ -75,8 +75,23 @@ def test_each_service_has_a_board_by_itself(viewer_page: Client, environment: En
     for address in re.findall(r'hx-get="([^"]+)"', text):
         panel = viewer_page.get(address.replace("&amp;", "&"), headers={"HX-Request": "true"})
         said = panel.content.decode()
-        assert "<figure" in said or "No event matches" in said
+        assert "<figure" in said or "No request matches" in said
     assert viewer_page.get(f"{BASE}/boards/service/never").status_code == 404
+
+
+@pytest.mark.parametrize("view", ["events", "traces"])
+def test_a_panel_of_events_or_traces_shows_the_first_of_them(
+    editor_page: Client, environment: Environment, view: str
+) -> None:
+    made = items(30)
+    store(environment, made)
+    panel = editor_page.get(f"{BASE}/explore/panel?view={view}&order=slowest&panel=3")
+    traces = re.findall(r"/traces/([0-9a-f]{32})", panel.content.decode())
+    assert (
+        traces == [one["trace_id"] for one in sorted(made, key=lambda one: -one["duration_ms"])][:8]
+    )
+    both = editor_page.get(f"{BASE}/explore/panel?op=COUNT&of=&op=P95&of=duration_ms")
+    assert both.content.decode().count("<figure") == 2
 
 
 def test_a_comment_stands_by_the_question_and_on_the_timeline(

@@ -5,8 +5,10 @@ import io
 import re
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -17,6 +19,7 @@ from events.query.spec import parse
 from events.store import progress
 from events.store.read import QueryStopped, Statement
 from insights.explore import pages
+from insights.explore.answers import ROWS
 from projects.models import Environment
 from tests.conftest import Cast
 from tests.events.test_query import items, store
@@ -182,14 +185,39 @@ def test_an_impossible_question_is_said_not_raised(
 ) -> None:
     for address, said in (
         ("by=never", "No event of this environment has a field named never"),
-        ("by=plan&by=never", "(Split by, line 2)"),
+        ("by=plan&by=never", '<a href="#by-1">Split by, line 2</a>'),
         ("op=P95&of=plan", "P95 wants a number"),
         ("field=n&is=%3D&value=x", "A number is wanted"),
         ("field=plan&is=matches&value=(", "Not a regular expression"),
         ("since=2026-01-02T00:00&until=2026-01-01T00:00", "must begin before it ends"),
         ("name=d&expression=%27", "Not understood"),
+        ("field=&is=%3D&value=x", '<a href="#field-0">Where, line 1</a>'),
+        ("op=&of=duration_ms", "Choose what to show of duration_ms"),
+        ("&".join(f"by=f{place}" for place in range(101)), "at most 100"),
+        (f"field=plan&is=matches&value={'a' * 2000}", "at most 1000 characters"),
     ):
         assert said in shown(viewer_page, address).replace("&#x27;", "'"), address
+
+
+@pytest.mark.parametrize(
+    "where", ["field=plan&is=matches&value=(", "name=d&expression=REG_MATCH($plan,'(')&by=d"]
+)
+def test_a_pattern_that_is_none_is_said_wherever_events_are_asked_for(
+    viewer_page: Client, made: list[dict[str, Any]], where: str
+) -> None:
+    sides = "a.field=plan&a.is=%3D&a.value=pro&b.field=plan&b.is=%3D&b.value=free"
+    for address in (
+        f"{PAGE}?{where}&view=events",
+        f"{PAGE}?{where}&view=traces",
+        f"{PAGE}/difference?{where}&box_low=5",
+        f"/acme/production/cohorts?{where}&{sides}",
+        f"{PAGE}/panel?{where}",
+    ):
+        response = viewer_page.get(f"{address}&inline=1")
+        assert response.status_code == 200, address
+        assert "Not a regular expression" in response.content.decode(), address
+    for form in ("csv", "ndjson"):
+        assert viewer_page.get(f"{PAGE}/export.{form}?{where}").status_code == 422
 
 
 def test_files_hold_what_the_page_shows(viewer_page: Client, made: list[dict[str, Any]]) -> None:
@@ -203,6 +231,87 @@ def test_files_hold_what_the_page_shows(viewer_page: Client, made: list[dict[str
     lines = [orjson.loads(line) for line in b"".join(response).splitlines()]
     assert len(lines) == sum(item["service"] == "jobs" for item in made)
     assert all(line["service"] == "jobs" for line in lines)
+
+
+def table(client: Client, address: str) -> list[dict[str, str]]:
+    response = client.get(f"{PAGE}/export.csv?{address}")
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(response.content.decode())))
+
+
+def test_a_table_as_a_file_has_changes_from_step_to_step_and_the_earlier_time(
+    viewer_page: Client, environment: Environment
+) -> None:
+    at = int(time.time()) - 600
+    store(
+        environment,
+        [
+            {"service": "a", "time": at - ago, "plan": "x", "n": n}
+            for ago, n in ((0, 9), (120, 5), (86_400, 2))
+        ],
+    )
+    (row,) = table(viewer_page, "op=RATE_SUM&of=n&op=SUM&of=n&by=plan&step=120&earlier=1d")
+    assert row == {
+        "plan": "x", "RATE_SUM(n)": "4.0", "SUM(n)": "14",
+        "RATE_SUM(n), a day earlier": "", "SUM(n), a day earlier": "2",
+    }  # fmt: skip
+    (row,) = table(viewer_page, "op=HEATMAP&of=n")
+    assert sum(count for _, _, count in orjson.loads(row["HEATMAP(n)"])) == 2
+
+
+def test_a_group_of_alternatives_leads_to_its_events_among_them(
+    viewer_page: Client, made: list[dict[str, Any]]
+) -> None:
+    asked = (
+        "field=service&is=%3D&value=shop&field=n&is=%3E&value=4&any=1"
+        "&by=plan&sort=plan&having=COUNT&having_is=%3E&having_value=0"
+    )
+    text = shown(viewer_page, asked)
+    rows = re.findall(
+        r'<td class="num">([\d,]+)</td>\s*<td class="fit"><a href="[^?]*\?([^"]+)"', text
+    )
+    links = [(count, address.replace("&amp;", "&")) for count, address in rows]
+    assert len(links) == 5
+    for count, address in links:
+        (whole,) = table(viewer_page, address.replace("view=events", "") + "&op=COUNT&of=")
+        assert whole["COUNT"] == count.replace(",", "")
+        assert "This can" not in shown(viewer_page, address).partition("</h1>")[0]
+    matching = [one for one in made if one["service"] == "shop" or one["n"] > 4]
+    assert sum(int(count.replace(",", "")) for count, _ in links) == sum(
+        one["sample_rate"] for one in matching
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "holds"),
+    [
+        ("$duration_ms > 20", "true", lambda one: one["duration_ms"] > 20),
+        ("$n * 2", "8", lambda one: one["n"] == 4),
+        ("CONCAT($service, $n)", "shop4", lambda one: (one["service"], one["n"]) == ("shop", 4)),
+    ],
+    ids=["boolean", "number", "text"],
+)
+def test_fields_of_ones_own_are_filtered_offered_and_lead_to_events(
+    viewer_page: Client,
+    made: list[dict[str, Any]],
+    expression: str,
+    value: str,
+    holds: Callable[[dict[str, Any]], bool],
+) -> None:
+    own = urlencode({"name": "own", "expression": expression})
+    (row,) = table(viewer_page, f"{own}&field=own&is=%3D&value={value}&op=COUNT&of=")
+    expected = [one for one in made if holds(one)]
+    assert 0 < len(expected) < len(made)
+    assert float(row["COUNT"]) == sum(one["sample_rate"] for one in expected)
+    text = viewer_page.get(f"{PAGE}/values?{own}&field=own&value=").content.decode()
+    assert f'value="{value}"' in text
+    text = shown(viewer_page, f"{own}&by=own&limit=1000")
+    links = re.findall(r'<td class="fit"><a href="[^?]*\?([^"]+)"', text)
+    address = next(one for one in links if f"value={value}&" in one.replace("&amp;", "&"))
+    events = shown(viewer_page, address.replace("&amp;", "&"))
+    assert len(re.findall(r'<td class="fit"><a href="[^"]*/traces/', events)) == min(
+        len(expected), ROWS
+    )
 
 
 def test_text_that_spreadsheets_would_run_is_kept_text(
@@ -236,6 +345,10 @@ def test_values_of_a_field_are_offered(viewer_page: Client, made: list[dict[str,
     assert viewer_page.get(f"{PAGE}/values?field=never&value=x").status_code == 200
     text = viewer_page.get(f"{PAGE}/values?b.field=plan&b.value=te&prefix=b.").content.decode()
     assert "team" in text
+    text = viewer_page.get(
+        f"{PAGE}/values?field=plan&value=te&since=2026-01-01T00:00&until=2026-01-01T01:00"
+    ).content.decode()
+    assert "team" not in text  # nothing was there then
 
 
 @pytest.mark.parametrize(
@@ -272,6 +385,16 @@ def test_a_question_can_be_stopped_by_its_own_environment_only(
     thread.join(10)
     assert [type(error) for error in outcome] == [QueryStopped]
     assert time.monotonic() - began < 15
+
+
+def test_a_question_too_large_says_so_and_how_to_ask_less(
+    viewer_page: Client, environment: Environment, settings: Any
+) -> None:
+    store(environment, [{"service": "a", "id": f"{n}" * 40} for n in range(20_000)])
+    settings.EVENTS_QUERY_BYTES = 3 * 1024**2
+    text = shown(viewer_page, "by=id")
+    assert "<title>Too large a question" in text
+    assert "Ask for a shorter time or fewer groups." in text
 
 
 def test_what_would_follow_a_stopped_statement_does_not_run(environment: Environment) -> None:

@@ -13,9 +13,12 @@ from events.query.spec import QueryError
 from insights.changes import Told
 from insights.explore import units
 from insights.explore.annotations import APART, grouped, said
+from insights.explore.asking import unanswered
 from insights.explore.difference_page import distribution
+from insights.explore.frame import Frame
+from insights.explore.heatmap import heatmap
 from insights.explore.meant import meant
-from insights.explore.pictures import Frame, heatmap
+from insights.explore.pictures import lines
 from insights.explore.question import Having, Question, Where, read
 from releases.models import Change
 
@@ -34,7 +37,14 @@ QUESTIONS = [
     Question(having=(Having("COUNT", ">", "5"),), derived=(("d", 'IF($paid, "x", "y")'),)),
     Question(since="2026-11-24T08:00", until="2026-11-24T09:00", step="60", earlier="1d"),
     Question(window="24h", sort="plan", ascending=True, limit="7", events="all", view="traces"),
-    Question(marks="none", order="slowest"),
+    Question(marks="deploy-flag", order="slowest"),
+    Question(
+        where=(Where("plan", "=", "a"), Where("n", ">", "1")),
+        any=True,
+        also=(Where("plan", "exists"), Where("also.field", "=", "x&y")),
+    ),
+    Question(by=tuple(f"field_{place}" for place in range(100))),
+    Question(where=(Where("", "=", "no field"),), show=("(duration_ms)",)),
 ]
 
 
@@ -45,15 +55,33 @@ def test_an_address_holds_the_whole_question(question: Question) -> None:
 
 def test_addresses_of_fewer_events_are_those_of_the_filtered_questions() -> None:
     there = Where("plan", "=", "a&b=c")
-    for where in ((), (there,), (Where("n", ">", "1"), there)):
-        question = Question(show=("COUNT",), where=where, any=True, by=("plan",), limit="7")
+    for where, also in (
+        ((), ()),
+        ((there,), ()),
+        ((Where("n", ">", "1"), there), ()),
+        ((Where("n", ">", "1"), Where("m", "exists")), (there,)),
+    ):
+        question = Question(
+            show=("COUNT",), where=where, any=True, also=also, by=("plan",), sort="plan", limit="7"
+        )
         fewer = question.fewer()
         for name, value in (("plan", "a&b=c"), ("plan", ""), ("field=%00", "\x01&is=")):
-            assert fewer(Where(name, "=", value)) == question.filtered(name, "=", value).address()
-        both = question.filtered("a", "=", "1").filtered("b", "exists", view="events", by=())
+            more = Where(name, "=", value)
+            assert fewer(more) == question.narrowed(more).address()
+            # Alternatives stay such, whatever else must hold.
+            assert question.narrowed(more).where[: len(where)] == where or not question.either
+            assert question.narrowed(more).narrowed(more) == question.narrowed(more)
+        both = question.narrowed(Where("a", "=", "1"), Where("b", "exists"), view="events", by=())
         events = question.fewer(view="events", by=())
         assert events(Where("a", "=", "1"), Where("b", "exists")) == both.address()
         assert events() == question.address(view="events", by=())
+        assert "sort" not in events()  # nothing is split by what it was ordered by
+
+
+def test_filters_that_must_hold_beside_alternatives_are_plain_ones_without_them() -> None:
+    asked = read(QueryDict("field=a&is=exists&value=&also.field=b&also.is=exists&also.value="))
+    assert asked.where == (Where("a", "exists"), Where("b", "exists"))
+    assert asked.also == ()
 
 
 def test_blank_lines_of_a_form_are_no_part_of_the_question() -> None:
@@ -74,6 +102,7 @@ def asked(**parts: Any) -> Any:
         (Where("paid", "=", "yes"), True),
         (Where("plan", "=", "402"), "402"),
         (Where("plan", "in", "a, b"), ("a", "b")),
+        (Where("plan", "in", '"a, b", c "d"'), ("a, b", 'c "d"')),
         (Where("status_code", "not-in", "1,2"), (1, 2)),
         (Where("plan", "exists"), None),
     ],
@@ -96,7 +125,22 @@ def test_texts_become_values_of_the_fields_type(where: Where, value: Any) -> Non
         ({"step": "0"}, "granularity"),
         ({"since": "yesterday"}, "start_time"),
         ({"since": "2026-11-24T08:00", "until": "2026-11-24T07:00"}, "start_time"),
-        ({"having": (Having("COUNT", ">", "x"),)}, "havings.0.value"),
+        ({"having": (Having("COUNT", ">", "1"), Having("COUNT", ">", "x"))}, "havings.1.value"),
+        ({"having": (Having("", ">", "1"),)}, "havings.0.calculate_op"),
+        ({"where": (Where("plan", "exists"), Where("", "=", "x"))}, "filters.1.column"),
+        ({"where": (Where("plan", "in", '"a'),)}, "filters.0.value"),
+        ({"where": (Where("plan", "exists"),) * 101}, "filters"),
+        ({"by": tuple(map(str, range(101)))}, "breakdowns"),
+        ({"show": ("COUNT", "(duration_ms)")}, "calculations.1.op"),
+        ({"derived": (("d", ""),)}, "calculated_fields.0.expression"),
+        (
+            {
+                "where": (Where("plan", "exists"), Where("paid", "exists")),
+                "any": True,
+                "also": (Where("status_code", "=", "x"),),
+            },
+            "required_filters.0.value",
+        ),
         ({"sort": "P95(x)"}, "orders.0"),
     ],
     ids=str,
@@ -119,6 +163,10 @@ def test_written_times_are_local_ones_on_days_when_clocks_change_too() -> None:
         ("AVG(http.request.body.size)", 1_536_000, "1.54 MB"),
         ("MAX(wait_s)", 0.25, "250 ms"),
         ("AVG(cache_hit_ratio)", 0.101, "10.1%"),
+        ("P95(cpu_percent)", 12.5, "12.5%"),
+        ("P95(gc_us)", 2500, "2.5 ms"),
+        ("MAX(lock_ns)", 20_000_000, "20 ms"),
+        ("AVG(idle_minutes)", 90, "1 h 30 min"),
         ("COUNT", 41_200, "41,200"),
         ("COUNT_DISTINCT(duration_ms)", 12, "12"),
         ("SUM(n)", None, "–"),
@@ -126,6 +174,47 @@ def test_written_times_are_local_ones_on_days_when_clocks_change_too() -> None:
 )
 def test_units_come_from_the_fields_name(calculation: str, value: Any, text: str) -> None:
     assert units.text(value, calculation) == text
+
+
+def test_groups_of_one_name_are_apart_in_pictures() -> None:
+    """A value "none" is not the lack of one."""
+    at = (NOW - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = [{"plan": None, "COUNT": 7}, {"plan": "none", "COUNT": 3}]
+    answer = {
+        "results": [{"data": row} for row in rows],
+        "series": [{"time": at, "data": row} for row in rows],
+    }
+    frame = Frame(NOW - timedelta(hours=1), NOW, 60, ZoneInfo("UTC"), "")
+    first, second, _ = lines(answer, "COUNT", ("plan",), frame, 0).figure["data"]
+    assert (max(first["y"]), max(second["y"])) == (7, 3)
+
+
+def test_an_earlier_time_is_in_the_pictures_table_and_sentence_as_well() -> None:
+    at = (NOW - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = {
+        "results": [{"data": {"COUNT": 7}}],
+        "series": [{"time": at, "data": {"COUNT": 7}}],
+        "compare": {"series": [{"time": at, "data": {"COUNT": 3}}]},
+    }
+    frame = Frame(NOW - timedelta(hours=1), NOW, 60, ZoneInfo("UTC"), "")
+    chart = lines(answer, "COUNT", (), frame, 0)
+    assert chart.columns == ("Time", "count", "Earlier")
+    assert ("24 Nov 13:55:00", "7", "3") in chart.rows
+    assert "Dotted: the earlier time, moved to now." in chart.summary
+
+
+def test_a_part_that_is_wrong_leads_to_its_line_of_the_form() -> None:
+    for field, part, at in (
+        ("filters.1.value", "Where, line 2", "value-1"),
+        ("required_filters.0.column", "And, line 1", "also.field-0"),
+        ("calculations.2.column", "Show, line 3", "of-2"),
+        ("breakdowns.0", "Split by, line 1", "by-0"),
+        ("orders.0", "Order, line 1", "sort"),
+        ("granularity", "Steps", "step"),
+        ("filter_combination", "filter combination", ""),
+    ):
+        told = unanswered(QueryError(field, "x"))
+        assert (told["part"], told["at"]) == (part, at)
 
 
 def change(kind: str, minutes: float) -> Told:
@@ -154,7 +243,14 @@ def test_one_crowded_cell_does_not_pale_a_heatmap() -> None:
     drawn = chart.figure["data"][0]
     assert drawn["zmax"] == 5
     assert max(count for row in drawn["z"] for count in row if count) == 1_000_000
-    assert ("4.0 ms to 8.0 ms", "1,000,290") in chart.rows
+    # Its table has a row a step, and the same numbers.
+    assert chart.columns[2:] == (
+        "1.0 ms to 2.0 ms", "2.0 ms to 4.0 ms", "4.0 ms to 8.0 ms", "8.0 ms to 16 ms"
+    )  # fmt: skip
+    assert chart.rows[0] == ("All of it", "1,001,175", "295", "295", "1,000,290", "295")
+    assert len(chart.rows) == 1 + 60
+    assert ("24 Nov 13:52:00", "1,000,015", "5", "5", "1,000,000", "5") in chart.rows
+    assert "half of them up to 8.0 ms and 99% up to 8.0 ms" in chart.summary
 
 
 def test_marks_that_would_touch_become_one_with_a_number() -> None:

@@ -35,6 +35,16 @@ TIGHT: list[tuple[str, Question, dict[str, Any], str]] = [
         given({COUNT: 0}),
         "No request matches where plan = x or n > 1, in the last 2 hours.",
     ),
+    (
+        "alternatives and more",
+        Question(
+            where=(Where("plan", "=", "x"), Where("n", ">", "1")),
+            any=True,
+            also=(Where("route", "=", "/a"),),
+        ),
+        given({COUNT: 2}),
+        "2 requests where (plan = x or n > 1) and route = /a, in the last 2 hours.",
+    ),
     ("no group", Question(by=("route",)), given(), "No request matches in the last 2 hours."),
     (
         "no number",
@@ -163,3 +173,6 @@ def test_many_and_long_filters_are_cut_short() -> None:
     text = sentence(Question(where=many), given({COUNT: 1}))
     assert text.count("…") == 3
     assert "and two more hold, in" in text
+    text = sentence(Question(where=many, any=True), given({COUNT: 1}))
+    assert text.count("…") == 3
+    assert "or 2 more, in" in text

@@ -144,6 +144,8 @@ def parse(spec: Any, now: datetime) -> Query:
     breakdowns = tuple(_each(spec, "breakdowns", _breakdown))
     if len(set(breakdowns)) != len(breakdowns):
         raise QueryError("breakdowns", "A column is named twice.")
+    if taken := {one.key for one in calculations}.intersection(breakdowns):
+        raise QueryError("breakdowns", f"{taken.pop()} names a calculation in the answer already.")
     combination = spec.get("filter_combination")
     if combination not in (None, "AND", "OR"):
         raise QueryError("filter_combination", "Must be AND or OR.")

@@ -357,6 +357,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"calculations": "COUNT"}, "calculations"),
     ({"breakdowns": [INJECTION]}, "breakdowns.0"),
     ({"breakdowns": ["plan", "plan"]}, "breakdowns"),
+    ({"breakdowns": ["COUNT"], "calculations": [{"op": "COUNT"}]}, "breakdowns"),
     ({"breakdowns": ["time"]}, "breakdowns.0"),
     ({"breakdowns": [{"a": 1}]}, "breakdowns.0"),
     ({"filters": [{"column": INJECTION, "op": "exists"}]}, "filters.0.column"),

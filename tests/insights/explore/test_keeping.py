@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from insights.explore.models import Board, Comment, Panel, SavedQuery, Star
 from insights.explore.question import Question
@@ -105,7 +106,10 @@ def test_a_comment_stands_by_the_question_and_on_the_timeline(
     assert change.actor == "editor@acme.example"
     assert "slow since noon" in viewer_page.get(f"{BASE}/explore?{ADDRESS}").content.decode()
     assert "slow since noon" not in viewer_page.get(f"{BASE}/explore?by=plan").content.decode()
-    assert "slow since noon" in viewer_page.get(f"{BASE}/timeline").content.decode()
+    timeline = viewer_page.get(f"{BASE}/timeline").content.decode()
+    assert "slow since noon" in timeline
+    asked = escape(f"{BASE}/explore?{ADDRESS}")
+    assert f'{asked}" rel="noreferrer">the question it is about</a>' in timeline
 
 
 def test_a_marker_by_hand_is_at_the_local_time_that_was_written(

@@ -69,7 +69,8 @@ def edited(before: Definition, after: Definition) -> str:
     """An edit as a title for the timeline: "USE_CACHING turned on for 50% of users"."""
     was, now = state(before), state(after)
     if was == now and before.enabled != after.enabled:
-        return f"{after.key} turned {'on' if after.enabled else 'off'}, still {now}"
+        turned = "on" if after.enabled else "off"
+        return f"{after.key} turned {turned}, which changes nothing: {now}"
     if was == now:
         return f"{after.key} {_unseen(before, after)}"
     off = f"{after.off_variant or _OWN} for everyone"

@@ -80,8 +80,8 @@ def test_a_state_in_words(given: dict[str, Any], words: str) -> None:
         (ON | {"rules": [HALF]}, ON, "F turned off for everyone"),
         (ON | {"rules": [HALF]}, ON | {"default_variant": "on"}, "F now on for everyone"),
         (COLOURS | {"enabled": False}, COLOURS, "F turned on: red for everyone"),
-        (ON | {"enabled": False}, ON, "F turned on, still off for everyone"),
-        (ON, ON | {"enabled": False}, "F turned off, still off for everyone"),
+        (ON | {"enabled": False}, ON, "F turned on, which changes nothing: off for everyone"),
+        (ON, ON | {"enabled": False}, "F turned off, which changes nothing: off for everyone"),
         (COLOURS, COLOURS | {"enabled": False}, "F turned off for everyone"),
         (COLOURS, COLOURS | {"default_variant": "blue"}, "F now blue for everyone"),
         (

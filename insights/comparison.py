@@ -3,30 +3,24 @@
 `totals` fetches one comparison, `totals_of_many` those of many flags in the same scans.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from events.store.read import Statement, moment, run
-from insights import counted, scan
+from insights import scan
 from insights.cohorts import Builds, Comparison, Moment, Scope, Variants
 from insights.folded import MOST
 from insights.pieces import ALL, array, fetched, scanned, shares_of_users, times
+from insights.slices import in_slices
 from insights.statistics import quantiles
 from insights.totals import BUCKETS, QUANTILES, SUMS, BinRows, Cut, Rows, Totals, Units, gathered
 
 TOP_ROUTES = 40
-SLICES = 24
-SHORTEST_SLICE_S = 60
-SHARE_SHIFT = 0.10
-BY_CHANCE = 1e-6  # of a steady share, looked at each minute, to be taken for one that moves
 LEAST_TOGETHER_S = 180.0  # of builds: in less, whatever else happened is taken for their doing
-IMPRESSION = 200_000  # events that are enough to see whether shares changed
 
 
 class NothingToCompare(Exception):
@@ -54,7 +48,7 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     cut, events = _cut(rows.columns)
     if not cut.places:
         return [nothing(one, one.labels[0]) for one in comparisons]
-    sliced, paces = _sliced(comparisons, cut, events)
+    sliced, paces = in_slices(comparisons, cut, events)
     during: tuple[scan.Piece, ...] = (ALL,)
     users: tuple[scan.Piece, ...] = (ALL,)
     if isinstance(comparisons[0].cohorts, Variants):
@@ -118,65 +112,6 @@ def _thresholds(places: tuple[Scope, ...], place: Any, bin: Any, weight: Any) ->
             for name, share in QUANTILES.items()
         },
     )
-
-
-def _sliced(
-    comparisons: Sequence[Comparison], cut: Cut, events: int
-) -> tuple[list[Comparison], list[float]]:
-    """Each with time slices where the candidate's share of traffic changed, and only there.
-
-    Beside them the pace of each: traffic of the later half of its window over the mean.
-    """
-    if isinstance(comparisons[0].cohorts, Moment):
-        return [replace(one, slice_s=0) for one in comparisons], [1.0] * len(comparisons)
-    wanted = [one if one.slice_s else replace(one, slice_s=_step(one)) for one in comparisons]
-    source = scan.source(wanted, cut, thin=max(events // IMPRESSION, 1))
-    found = fetched(counted.shares(source)).columns
-    cohort, slice, seen = (array(found, name, np.int64) for name in ("cohort", "slice", "events"))
-    answers, paces = [], []
-    for number, one in enumerate(wanted):
-        mine = (cohort - 1) // 2 == number
-        shifts = shares_shift((cohort[mine] - 1) % 2, slice[mine], seen[mine])
-        answers.append(one if shifts else replace(one, slice_s=0))
-        paces.append(_pace(slice[mine], seen[mine]))
-    return answers, paces
-
-
-def _pace(slice: Any, events: Any) -> float:
-    """How much faster traffic came in the later half of the slices than in all of them."""
-    slices, index = np.unique(slice, return_inverse=True)
-    if len(slices) < 4:
-        return 1.0
-    traffic = np.bincount(index, weights=events)
-    return float(np.clip(traffic[len(slices) // 2 :].mean() / traffic.mean(), 0.1, 10.0))
-
-
-def _step(comparison: Comparison) -> int:
-    seconds = (comparison.until - comparison.since).total_seconds()
-    return max(SHORTEST_SLICE_S, math.ceil(seconds / SLICES))
-
-
-def shares_shift(cohort: Any, slice: Any, events: Any) -> bool:
-    """Whether the candidate's share of traffic changed between slices by more than chance.
-
-    By ten points or more, and by the chi-squared test that all slices have one share: the widest
-    of many small slices are apart by chance alone.
-    """
-    slices, index = np.unique(slice, return_inverse=True)
-    if len(slices) < 2:
-        return False
-    by_cohort = np.zeros((2, len(slices)))
-    np.add.at(by_cohort, (cohort, index), events)
-    by_cohort = by_cohort[:, by_cohort.sum(axis=0) >= 50]
-    total = by_cohort.sum(axis=0)
-    if len(total) < 2 or not by_cohort.sum(axis=1).all():
-        return False
-    share = by_cohort[1] / total
-    if np.ptp(share) <= SHARE_SHIFT:
-        return False
-    whole = by_cohort[1].sum() / total.sum()
-    apart = float((total * (share - whole) ** 2).sum() / (whole * (1 - whole)))
-    return bool(stats.chi2.sf(apart, len(total) - 1) < BY_CHANCE)
 
 
 def _one(

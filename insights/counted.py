@@ -5,9 +5,13 @@ from insights.totals import CAP, QUANTILES, Cut
 
 
 def shares(found: Source) -> Source:
-    """Events by cohort and slice: whether a variant's share of traffic changed."""
+    """Events by cohort and slice: whether a variant's share of traffic changed, and when each was
+    served first and last."""
     return Source(
-        f"SELECT cohort, slice, count() AS events FROM {found.sql} GROUP BY cohort, slice",  # noqa: S608
+        f"""SELECT cohort, slice, count() AS events,
+                toUnixTimestamp64Micro(min(time)) AS first,
+                toUnixTimestamp64Micro(max(time)) AS last
+            FROM {found.sql} GROUP BY cohort, slice""",  # noqa: S608
         found.parameters,
     )
 

@@ -25,8 +25,10 @@ from insights.statistics.totals import (
     compare_means,
 )
 from insights.totals import QUANTILES, SUCCEEDED
+from web import words
 
 ENOUGH_UNITS_MEAN = 30.0
+SHORTEST_MS = 0.0011  # as a scan reads what took no time
 
 Histograms = tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram]
 
@@ -80,7 +82,10 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
     if (test.d > 0) != (d > 0):
         log_e, z = min(log_e, 0.0), 0.0
     reason = too_few(test, ENOUGH_UNITS)
-    if not reason and distinct(of, min(histograms[2].sides(share))) < ENOUGH_HITS:
+    if not reason and histograms[2].alike:
+        took = math.exp(values[0])
+        reason = f"all requests took {words.milliseconds(took if took > SHORTEST_MS else 0.0)}"
+    elif not reason and distinct(of, min(histograms[2].sides(share))) < ENOUGH_HITS:
         reason = "too few requests this slow"
     down, up, error = _quantile_bounds(of.share_errors(f"above_{name}"), histograms, share, test)
     estimate = Estimate(

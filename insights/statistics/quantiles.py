@@ -29,6 +29,11 @@ class Histogram:
     def total(self) -> float:
         return float(self.weight[-1])
 
+    @property
+    def alike(self) -> bool:
+        """Whether all events lie in one bin."""
+        return int(np.count_nonzero(np.diff(self.weight, prepend=0.0))) == 1
+
     def share_above(self, log_value: float) -> float:
         """The share of weight above a latency, given as its natural logarithm."""
         total = self.total()

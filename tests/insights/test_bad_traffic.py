@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from django.test import Client
 from insights import rounds, watches
 from insights.models import Watch
 from projects.models import Environment
+from releases.models import Change
 from tests.insights.traffic import Request, on, requests, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("event_store")]
@@ -19,6 +22,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("event_store")]
 NOW = datetime.now(UTC).replace(microsecond=0)
 START = NOW - timedelta(minutes=30)
 HALF_WAY = START + timedelta(minutes=15)
+CONCURRENT = "Concurrent: both ran at the same time, but not split by chance"
+FEW = "too few users on one side so far: at least 30 are needed"
+WAIT = r"Not known yet; about [\d.]+ (min |h )?to [\d.]+ (min|h|days) to go"
+Edit = Callable[[Request, random.Random], None]
 
 
 def no_user(request: Request, rng: random.Random) -> None:
@@ -41,11 +48,11 @@ def giant_user(request: Request, rng: random.Random) -> None:
 
 
 def half_way(request: Request, rng: random.Random) -> None:
-    """Everything is twice as slow from when the candidate appears: the time's doing."""
+    """Everything is three times as slow from when the candidate appears: the time's doing."""
     if request.time < HALF_WAY:
         request.fields["flags"] = {request.fields["service"]: "off"}
     else:
-        request.fields["duration_ms"] *= 2
+        request.fields["duration_ms"] *= 3
 
 
 def one_variant(request: Request, rng: random.Random) -> None:
@@ -53,22 +60,77 @@ def one_variant(request: Request, rng: random.Random) -> None:
 
 
 def many_variants(request: Request, rng: random.Random) -> None:
-    request.fields["flags"] = {request.fields["service"]: f"v{rng.randrange(500):03}"}
+    """Half of the requests share twelve variants, the others 488."""
+    number = rng.randrange(12) if rng.random() < 0.5 else rng.randrange(12, 500)
+    request.fields["flags"] = {request.fields["service"]: f"v{number:03}"}
 
 
-# The flag and the service that serves it, what is wrong, and what its page must say.
-CASES: tuple[tuple[str, Callable[[Request, random.Random], None], str], ...] = (
-    ("anonymous", no_user, "most requests name no user, so each trace counts as one"),
-    ("failing", all_errors, "100%"),
-    ("instant", zero_durations, "0 ms"),
-    ("giant", giant_user, "too few users on one side so far"),
-    ("late", half_way, "Not known yet"),
-    ("single", one_variant, "Every request sees single=on"),
-    ("many", many_variants, "Not known yet"),
-)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the page of a flag must say: its answer (a pattern of all of it), how it is known, and
+    of measures of everything (baseline, candidate, verdict, why there is none)."""
+
+    answer: str
+    note: str
+    rows: dict[str, tuple[float | None, float | None, str, str]]
 
 
-def traffic(flag: str, change: Callable[[Request, random.Random], None]) -> list[dict[str, Any]]:
+CASES: dict[str, tuple[Edit, Told]] = {
+    "anonymous": (
+        no_user,
+        Told(
+            WAIT + r"; p50 at most [\d.]+% higher and failures at most [\d.]+ points more",
+            f"{CONCURRENT}; no request names a user, so each of their traces counts as one and"
+            " intervals may be too narrow",
+            {"error_rate": (None, None, "unknown", "")},
+        ),
+    ),
+    "failing": (
+        all_errors,
+        Told(
+            WAIT + r"; p50 at most [\d.]+% higher",
+            CONCURRENT,
+            {
+                "error_rate": (1.0, 1.0, "unknown", ""),
+                "status_code:500": (1.0, 1.0, "unknown", ""),
+            },
+        ),
+    ),
+    "instant": (
+        zero_durations,
+        Told(
+            r"Not known yet: all requests took 0 ms; failures at most [\d.]+ points more",
+            CONCURRENT,
+            {
+                "latency_p50": (None, None, "unknown", "all requests took 0 ms"),
+                "latency_p95": (None, None, "unknown", "all requests took 0 ms"),
+            },
+        ),
+    ),
+    "giant": (
+        giant_user,
+        Told(
+            f"Not known yet: {FEW}",
+            CONCURRENT,
+            {"latency_mean": (None, None, "unknown", FEW)},
+        ),
+    ),
+    "late": (
+        half_way,
+        Told(
+            r"Not known yet.*",
+            CONCURRENT,
+            {"latency_p50": (None, None, "unknown", "")},
+        ),
+    ),
+    "many": (
+        many_variants,
+        Told(WAIT, CONCURRENT, {"latency_mean": (None, None, "unknown", FEW)}),
+    ),
+}
+
+
+def traffic(flag: str, change: Edit) -> list[dict[str, Any]]:
     def changed(request: Request, rng: random.Random) -> None:
         request.fields["flags"] = {flag: "on" if on(flag, request.user) else "off"}
         change(request, rng)
@@ -76,22 +138,91 @@ def traffic(flag: str, change: Callable[[Request, random.Random], None]) -> list
     return requests(START, count=600, users=200, service=flag, change=changed)
 
 
-def test_each_has_an_answer_or_a_plain_reason_and_none_a_false_verdict(
+def looked(environment: Environment, flag: str) -> list[Watch]:
+    """The comparisons of a flag that changed half an hour ago, after two rounds."""
+    Change.objects.create(
+        environment=environment, kind="flag", flag=flag, time=START, title=f"{flag} on"
+    )
+    for _ in range(2):
+        watches.ensure(environment, NOW)
+        Watch.objects.update(next_look_at=NOW)
+        rounds.measure(NOW)
+    return list(Watch.objects.filter(flag=flag).order_by("id"))
+
+
+def answer_of(client: Client, flag: str) -> tuple[str, str]:
+    """The answer on a flag's page in plain text, and all of the page."""
+    response = client.get(f"/acme/production/flags/{flag}")
+    assert response.status_code == 200
+    page = response.content.decode()
+    answer = page.partition('class="answer">')[2].partition("</p>")[0]
+    return " ".join(re.sub("<[^>]+>", "", answer).split()), page
+
+
+@pytest.mark.parametrize("flag", CASES)
+def test_bad_traffic_has_its_answer_or_a_plain_reason_and_no_false_verdict(
+    environment: Environment, ingest_key: str, viewer_page: Client, flag: str
+) -> None:
+    change, told = CASES[flag]
+    send(traffic(flag, change), ingest_key)
+    found = looked(environment, flag)
+    assert {watch.verdict for watch in found} == {"unknown"}
+    answer, page = answer_of(viewer_page, flag)
+    assert re.fullmatch(f"Not known yet {told.answer}\\.", answer), answer
+    assert found[0].result["note"].startswith(told.note)
+    assert "nan" not in page.lower().split()
+    assert "Infinity" not in page
+    rows = {one["measure"]: one for one in found[0].result["deltas"] if not one["scope"]}
+    for measure, (baseline, candidate, verdict, reason) in told.rows.items():
+        row = rows[measure]
+        assert (row["verdict"], row["reason"]) == (verdict, reason), measure
+        if baseline is not None:
+            assert (row["baseline"], row["candidate"]) == (baseline, candidate), measure
+        if reason:
+            assert f'title="{reason}"' in page
+
+
+def test_what_failed_all_the_time_did_not_get_worse_and_the_bound_says_by_how_much_at_most(
+    environment: Environment, ingest_key: str
+) -> None:
+    send(traffic("failing", all_errors), ingest_key)
+    rows = looked(environment, "failing")[0].result["deltas"]
+    low, high = next(r for r in rows if r["measure"] == "error_rate")["interval"]["difference"]
+    assert -0.1 < low < 0 < high < 0.1
+
+
+def test_a_variant_that_appears_half_way_is_not_blamed_for_the_hour(
+    environment: Environment, ingest_key: str
+) -> None:
+    send(traffic("late", half_way), ingest_key)
+    rows = {r["measure"]: r for r in looked(environment, "late")[0].result["deltas"]}
+    for measure in ("latency_mean", "latency_p50"):
+        low, high = rows[measure]["interval"]["ratio"]
+        assert low < 1 < high
+
+
+def test_a_flag_with_one_variant_says_so(
     environment: Environment, ingest_key: str, viewer_page: Client
 ) -> None:
-    for flag, change, _ in CASES:
-        send(traffic(flag, change), ingest_key)
+    send(traffic("single", one_variant), ingest_key)
     watches.ensure(environment, NOW)
     rounds.measure(NOW)
-    for flag, _, said in CASES:
-        answer = viewer_page.get(f"/acme/production/flags/{flag}")
-        page = answer.content.decode()
-        assert answer.status_code == 200
-        assert said in page, (flag, Watch.objects.filter(flag=flag).values("headline"))
-        assert "nan" not in page.lower().split()
-        assert "Infinity" not in page
-    claimed = Watch.objects.filter(verdict__in=("worse", "better"))
-    assert not claimed.exists(), list(claimed.values("flag", "headline"))
+    answer, _ = answer_of(viewer_page, "single")
+    assert answer == "Not known yet Every request sees single=on."
+
+
+def test_of_500_variants_the_busiest_are_compared_and_the_page_says_so(
+    environment: Environment, ingest_key: str, viewer_page: Client
+) -> None:
+    send(traffic("many", many_variants), ingest_key)
+    found = looked(environment, "many")
+    compared = {watch.candidate for watch in found}
+    assert len(compared) == len(found) == watches.MOST_VARIANTS
+    assert {f"v{number:03}" for number in range(12)} <= compared | {found[0].baseline}
+    _, page = answer_of(viewer_page, "many")
+    shown = re.search(r"(\d+) variants were seen in the last 24 hours", page)
+    assert shown is not None
+    assert 200 < int(shown[1]) <= 500
 
 
 def test_a_field_that_is_no_number_is_left_out_and_its_event_counts(
@@ -112,13 +243,12 @@ def test_a_field_that_is_no_number_is_left_out_and_its_event_counts(
         )
         .json()
     )
-    told = answer["accepted"], [one["error"] for one in answer["rejected"]]
-    assert answer["accepted"] >= len(rows), told
-    watches.ensure(environment, NOW)
-    rounds.measure(NOW)
-    watch = Watch.objects.get(flag="odd")
-    events = sum(watch.result[side]["events"] for side in ("baseline", "candidate"))
-    assert events >= len(rows)
-    page = viewer_page.get("/acme/production/flags/odd").content.decode()
-    assert watch.headline in page
+    assert answer == {
+        "accepted": 600,
+        "rejected": [{"index": 600, "error": "duration_ms: must be a number, 0 or more"}],
+    }
+    watch = looked(environment, "odd")[0]
+    assert sum(watch.result[side]["events"] for side in ("baseline", "candidate")) == 600
+    told, page = answer_of(viewer_page, "odd")
+    assert told == f"Not known yet {watch.headline}."
     assert "NaN" not in page

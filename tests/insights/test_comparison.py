@@ -1,6 +1,7 @@
 """Scans of the real store against the same sums taken in Python."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from insights.cohorts import Builds, Comparison, Instances, Moment, Scope, Variants
-from insights.comparison import NothingToCompare, shares_shift, totals, totals_of_many
+from insights.comparison import NothingToCompare, totals, totals_of_many
 from insights.examine import Plan, examine
+from insights.slices import shares_shift
 from insights.totals import Totals
 from projects.models import Environment
 from tests.insights.traffic import Request, on, requests, send
@@ -139,11 +141,34 @@ def test_a_steady_share_of_little_traffic_is_not_taken_for_a_ramp() -> None:
     assert not shared(np.zeros(24), rng)
 
 
+def test_a_variant_that_appears_half_way_through_little_traffic_is_compared_with_its_own_time(
+    environment: Environment, ingest_key: str
+) -> None:
+    """All is three times as slow from when it appears: in the last part of an hour, of a week."""
+    appears = END - timedelta(minutes=15)
+
+    def late(request: Request, rng: random.Random) -> None:
+        new = request.time >= appears
+        both = "on" if on("CACHE", request.user) else "off"
+        request.fields["flags"]["CACHE"] = both if new else "off"
+        request.fields["duration_ms"] *= 3 if new else 1
+
+    send(requests(START, count=1100, users=500, change=late), ingest_key)
+    for since in (END - timedelta(hours=1), END - timedelta(days=7)):
+        found = examine(replace(variants(environment, "CACHE"), since=since))
+        told = {one.delta.measure: one.delta for one in found.judged if one.delta.scope.whole}
+        for measure in ("latency_mean", "latency_p50"):
+            bounds = told[measure].ratio_interval
+            assert bounds is not None
+            assert bounds[0] < 1 < bounds[1], (since, measure, bounds)
+        assert not found.findings
+
+
 def test_shares_of_much_traffic_are_judged_from_a_part_of_the_traces(
     environment: Environment, ingest_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice as many events as are needed: one trace in two is looked at for the shares."""
-    monkeypatch.setattr("insights.comparison.IMPRESSION", 2000)
+    monkeypatch.setattr("insights.slices.IMPRESSION", 2000)
     began = START.timestamp()
 
     def ramped(request: Request, rng: random.Random) -> None:
@@ -222,7 +247,7 @@ def test_before_and_after_counts_requests_a_second(
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        ({"user_id": ""}, "name no user"),
+        ({"user_id": ""}, "no request names a user, so each of their traces counts as one"),
         ({"duration_ms": 0.0}, ""),
         ({"status_code": 500, "error": True}, ""),
         ({"user_id": "giant"}, ""),

@@ -12,9 +12,9 @@ from events.store.read import Statement, moment, run
 from flags.models import Flag
 from insights.cohorts import Builds, Comparison, Scope, Variants
 from insights.examine import NothingToCompare, Result, examine
-from insights.exposed import baseline_of, plan_of, seen
+from insights.exposed import baseline_of, plan_between, seen
 from insights.models import Watch
-from insights.results import delta_json, finding_json, mix_json, sample_ratio_json
+from insights.results import delta_json, finding_json, health_json, mix_json, sample_ratio_json
 from projects.models import Environment
 from web.errors import ApiError
 
@@ -161,7 +161,8 @@ def _build_and_its_baseline(environment: Environment, asked: Question) -> tuple[
 def _plan(comparison: Comparison, flag: Flag | None) -> Any:
     if not isinstance(comparison.cohorts, Variants):
         return None
-    return plan_of(flag, comparison.cohorts.baseline, comparison.cohorts.candidate)
+    of = comparison.cohorts
+    return plan_between(flag, of.baseline, of.candidate, (comparison.since, comparison.until))
 
 
 def _answer(result: Result, watch: Watch | None, base: str, *, anchored: bool) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def _answer(result: Result, watch: Watch | None, base: str, *, anchored: bool) -
         "traffic_mix": mix_json(result),
         "anchored": anchored,
         "sample_ratio": sample_ratio_json(result),
-        "health": result.health.as_json() if result.health else None,
+        "health": health_json(result),
         "deltas": [{**delta_json(one), "scope": scope} for one in own],
         "findings": findings,
         "events_read": result.read_rows,

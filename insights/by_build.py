@@ -24,7 +24,7 @@ from insights.examine import Result
 from insights.parts import parts
 from insights.results import delta_json
 from insights.totals import Cut, shared_slices
-from insights.verdicts import Judged, judge
+from insights.verdicts import Evidence, Judged, judge
 from insights.where import narrowed
 
 MOST = 8
@@ -51,7 +51,8 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
     builds = _builds(inside)
     if len(builds) < 2:
         return None
-    judged = _judged(inside, builds, result)
+    withheld = next((one.reason for one in result.judged if one.withheld), "")
+    judged = _judged(inside, builds, result.evidence, withheld)
     measures = tuple(dict.fromkeys((*_found(result), *USUAL)))[:2]
     kept = [one for one in judged if one.delta.measure in measures]
     main = [one for one in kept if one.delta.measure == measures[0]]
@@ -59,7 +60,9 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
         "events": events,
         "scope": scope.as_json(),
         "measures": list(measures),
-        "sentence": said([one.delta for one in main], only_with(main), builds),
+        "sentence": f"{withheld}."
+        if withheld
+        else said([one.delta for one in main], only_with(main), builds),
         "rows": [
             _row(one) for one in sorted(kept, key=lambda one: measures.index(one.delta.measure))
         ],
@@ -100,7 +103,9 @@ def _builds(inside: Comparison) -> list[Scope]:
     return found[:MOST]
 
 
-def _judged(inside: Comparison, builds: Sequence[Scope], result: Result) -> list[Judged]:
+def _judged(
+    inside: Comparison, builds: Sequence[Scope], evidence: Evidence, withheld: str
+) -> list[Judged]:
     cut, _ = cut_of([inside])
     placed = Cut(
         tuple(builds),
@@ -125,8 +130,7 @@ def _judged(inside: Comparison, builds: Sequence[Scope], result: Result) -> list
         return []
     found = shared_slices(found)
     deltas = [one for place in parts(found, whole=False) for one in measured(place)]
-    withheld = next((one.reason for one in result.judged if one.reason.startswith("The split")), "")
-    return judge(deltas, result.evidence, elapsed_s=found.seconds[1], withheld=withheld)
+    return judge(deltas, evidence, elapsed_s=found.seconds[1], withheld=withheld)
 
 
 SEPARATOR_TEXT = "\x1f"

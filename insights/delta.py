@@ -61,6 +61,7 @@ class Delta:
     z: float = 0.0  # |score| under no difference, 0 where nothing may be claimed from it
     drift: float = 0.0  # before and after: how far levels move by themselves (1 sd), as d
     drift_degrees: float = math.inf
+    unit: str = "user"  # what `units` are, as the filter `counted` reads it
 
     def half(self, alpha: float) -> float:
         """Half the width of its interval: of sampling, and of what levels do by themselves."""
@@ -150,4 +151,5 @@ def log_delta(
         tested=not test.reason,
         reason=test.reason,
         z=0.0 if test.reason else test.z,
+        unit=of.totals.units.noun,
     )

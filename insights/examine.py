@@ -36,12 +36,14 @@ class Plan:
 
     `split`: each unit's variant is decided by a hash, at any one time. `shares` are the planned
     (baseline, candidate) weights where they stay the same, else None; `moving`: they move, so that
-    units go from one variant to the other.
+    units go from one variant to the other. `moved_by`: other flags that it asks for, and that
+    changed meanwhile.
     """
 
     split: bool = False
     shares: tuple[float, float] | None = None
     moving: bool = False
+    moved_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Result:
     evidence: Evidence
     events: tuple[int, int]
     units: tuple[int, int]
+    unit: str  # what they are, as the filter `counted` reads it
     ratio: sample_ratio.SampleRatio | None
     judged: list[Judged]
     findings: list[Finding]
@@ -160,12 +163,11 @@ def judged_side_by_side(
         )
     elif withheld:
         evidence, note = "concurrent", withheld
+    if plan.moved_by:
+        note += f"; {sentences.moved_by(plan.moved_by)}"
     note = "; ".join((note, *known.warnings(moving=plan.moving)))
     if not found.units.are_users:
-        note += (
-            "; most requests name no user, so each trace counts as one of its own and intervals"
-            " may be too narrow"
-        )
+        note += f"; {sentences.unnamed(found.units.named_share)}"
     if plan.shares and found.unevenly_sampled:
         note += (
             "; sampling keeps some requests more often than others, so whether the split came out"
@@ -257,6 +259,7 @@ def _result(
         evidence=evidence,
         events=(int(events[0]), int(events[1])),
         units=found.units.whole,
+        unit=found.units.noun,
         ratio=ratio,
         judged=judged,
         findings=told,

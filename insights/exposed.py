@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from events.store.read import Statement, moment, run
-from flags.models import Flag
+from flags.acts import ramp_of
+from flags.models import Flag, FlagVersion
 from flags.rules import TARGETING_KEY
+from flags.surroundings import leaned_on
+from flags.wrong import DefinitionError
 from insights.examine import Plan
 
 BASELINE_NAMES = ("off", "false", "control", "baseline", "disabled", "0", "none")
@@ -70,11 +73,6 @@ def baseline_of(variants: list[str], flag: Flag | None) -> str:
     return variants[0]
 
 
-def plan_of(flag: Flag | None, baseline: str, candidate: str) -> Plan:
-    """How the definition that is served now assigns variants."""
-    return plan_of_definition(flag.served(), baseline, candidate) if flag else Plan()
-
-
 def plan_between(
     flag: Flag | None, baseline: str, candidate: str, window: tuple[datetime, datetime]
 ) -> Plan:
@@ -92,13 +90,32 @@ def plan_between(
         if version.at <= since + SAME_ACT:
             break
     if not plans:
-        return plan_of(flag, baseline, candidate)
-    first = plans[0]
+        plans = [plan_of_definition(flag.served(), baseline, candidate)]
+    first, moved_by = plans[0], _moved_by(flag, since, until)
     return Plan(
         split=all(plan.split for plan in plans),
         shares=first.shares if all(plan.shares == first.shares for plan in plans) else None,
-        moving=any(plan.moving for plan in plans) or any(plan != first for plan in plans),
+        moving=bool(moved_by)
+        or any(plan.moving for plan in plans)
+        or any(plan != first for plan in plans),
+        moved_by=moved_by,
     )
+
+
+def _moved_by(flag: Flag, since: datetime, until: datetime) -> tuple[str, ...]:
+    """Flags it asks for that changed in a window, or ramp: it gives others by them, without a
+    version of its own."""
+    try:
+        asked = leaned_on(flag.environment, flag.definition())
+    except DefinitionError:  # it is not served, and what it was before is in its versions
+        return ()
+    changed = set(
+        FlagVersion.objects.filter(
+            flag__in=asked, at__gt=since + SAME_ACT, at__lt=until
+        ).values_list("flag_id", flat=True)
+    )
+    moving = (one for one in asked if one.pk in changed or ramp_of(one.definition()))
+    return tuple(sorted(one.key for one in moving))
 
 
 def plan_of_definition(definition: Mapping[str, Any], baseline: str, candidate: str) -> Plan:

@@ -60,6 +60,12 @@ class Health:
         own = self.reasons.get(variant, {})
         return sum(own.get(reason, 0) for reason in reasons) / max(sum(own.values()), 1)
 
+    def shares(self, variant: str) -> list[tuple[str, float]]:
+        """How a variant's evaluations came about, as shares by reason, most often first."""
+        own = self.reasons.get(variant, {})
+        often = sorted(own, key=lambda reason: -own[reason])
+        return [(reason or "without a reason", self.share(variant, (reason,))) for reason in often]
+
     def withheld(self, *, split: bool) -> str:
         """Why nothing may be claimed, or "". Only a split promises one variant a unit."""
         if split and self.both_share > BOTH_WITHHELD:

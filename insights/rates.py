@@ -68,6 +68,7 @@ def _rate(of: Part, measure: str, value: Array, hit: str) -> Delta:
         tested=not test.reason,
         reason=test.reason,
         z=test.z,
+        unit=of.totals.units.noun,
     )
 
 

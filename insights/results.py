@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from insights import mix, sentences
-from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Scope
+from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Scope, Variants
 from insights.delta import LEVEL
 from insights.deltas import Delta
 from insights.examine import Result
@@ -46,7 +46,7 @@ def delta_json(one: Judged) -> dict[str, Any]:
         "reason": one.reason,
         "more_seconds": list(one.more_s) if one.more_s else None,
         "log_e_value": _finite(delta.log_e),
-        "harm_excluded": _harm_json(delta),
+        "harm_excluded": None if one.withheld else _harm_json(delta),
     }
 
 
@@ -148,11 +148,12 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
             "events": result.events[1],
             "units": result.units[1],
         },
+        "unit": result.unit,
         "evidence": result.evidence,
         "note": result.note,
         "mix": mix_json(result),
         "sample_ratio": sample_ratio_json(result),
-        "health": result.health.as_json() if result.health else None,
+        "health": health_json(result),
         "deltas": [delta_json(one) for one in result.judged],
         "findings": [finding_json(one, comparison, base, reasons) for one in result.findings],
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
@@ -197,6 +198,16 @@ def mix_json(result: Result) -> dict[str, Any] | None:
             {**one.scope.as_json(), "before": one.before, "after": one.after} for one in found.moved
         ],
     }
+
+
+def health_json(result: Result) -> dict[str, Any] | None:
+    """How the flag was evaluated, and of the two variants compared by which reasons."""
+    if result.health is None:
+        return None
+    of = result.comparison.cohorts
+    arms = (of.baseline, of.candidate) if isinstance(of, Variants) else ()
+    shares = [{"variant": arm, "reasons": result.health.shares(arm)} for arm in arms]
+    return {**result.health.as_json(), "shares": shares}
 
 
 def sample_ratio_json(result: Result) -> dict[str, Any]:

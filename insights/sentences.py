@@ -3,6 +3,7 @@
 Numbers come from `web.words`, so that one number is never rounded two ways on a page.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +41,18 @@ def fixed_length(length: FixedLength) -> str:
     )
 
 
+def moved_by(flags: Sequence[str]) -> str:
+    """That what a flag gives hangs on others, which changed while it was compared."""
+    return f"who gets which also depends on {words.joined(list(flags))}, which changed meanwhile"
+
+
+def unnamed(named_share: float) -> str:
+    """That units are traces where no user is known, and what follows."""
+    share = words.percent(1 - named_share)
+    who = "no request names a user" if named_share == 0 else f"{share} of requests name no user"
+    return f"{who}, so each of their traces counts as one and intervals may be too narrow"
+
+
 def subject(scope: Scope) -> str:
     """The requests of a scope: "requests to /export", "requests to shop", "requests"."""
     if scope.route == OTHER_ROUTES:
@@ -74,7 +87,7 @@ def sentence(finding: Finding, comparison: Comparison) -> str:
     """One sentence with its numbers, interval and counts; what else holds there at its end."""
     delta = finding.delta
     text = _latency(delta, comparison) if delta.is_latency else _rate(delta, comparison)
-    more = [_and_also(other) for other in finding.also if not _is_said(other, delta)]
+    more = [_and_also(other, comparison) for other in finding.also if not _is_said(other, delta)]
     return text + "".join(f", and {part}" for part in more if part)
 
 
@@ -122,8 +135,8 @@ def _interval(delta: Delta) -> str:
 
 
 def _counts(delta: Delta) -> str:
-    requests, users = sum(delta.events), sum(delta.units)
-    return f"{words.plural(requests, 'request')} of {words.plural(users, 'user')}"
+    requests, units = sum(delta.events), sum(delta.units)
+    return f"{words.plural(requests, 'request')} of {words.plural(units, *delta.unit.split(','))}"
 
 
 def _rate(delta: Delta, comparison: Comparison) -> str:
@@ -151,18 +164,15 @@ def _code(delta: Delta) -> str:
     return delta.measure.partition(":")[2]
 
 
-def _and_also(other: Judged) -> str:
+def _and_also(other: Judged, comparison: Comparison) -> str:
     delta = other.delta
-    if delta.measure == "error_rate":
-        return (
-            f"{words.percent(delta.candidate)} of them now fail"
-            f" ({words.percent(delta.baseline)} before)"
-            if delta.baseline
-            else f"{words.percent(delta.candidate)} of them now fail"
-        )
-    if delta.measure.startswith("status_code:"):
-        now = "now" if other.verdict == "worse" else "only"
-        return f"{words.percent(delta.candidate)} of them {now} return {_code(delta)}"
+    if delta.is_rate:
+        what = "fail" if delta.measure == "error_rate" else f"return {_code(delta)}"
+        share = f"{words.percent(delta.candidate)} of them"
+        text = f"{share} now {what}" if other.verdict == "worse" else f"only {share} {what}"
+        if not delta.baseline:
+            return text
+        return f"{text} ({words.percent(delta.baseline)} {cohorts(comparison)[1]})"
     ratio = delta.ratio or 1.0
     return f"they are {_change(ratio)} {'slower' if ratio > 1 else 'faster'}"
 

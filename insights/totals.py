@@ -63,6 +63,11 @@ class Units:
         """Whether nearly all units are users, so that they are what a flag is split by."""
         return self.named_share >= 0.95
 
+    @property
+    def noun(self) -> str:
+        """What one is called, as the filter `counted` reads it."""
+        return "user" if self.are_users else "user or trace,users or traces"
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

@@ -33,13 +33,17 @@ CALLERS_PART = 0.3  # of a deploy's family, for what its callers show
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A delta with its verdict; `more_s` is how much longer an answer takes, as a range."""
+    """A delta with its verdict; `more_s` is how much longer an answer takes, as a range.
+
+    `withheld`: the comparison is not what it seems, so nothing at all is claimed of it.
+    """
 
     delta: Delta
     verdict: Verdict
     evidence: Evidence
     reason: str = ""
     more_s: tuple[float, float | None] | None = None
+    withheld: bool = False
 
 
 Gate = Callable[[Delta], str]
@@ -113,7 +117,7 @@ def _one(
         if not blocked:
             return Judged(delta, "worse" if _is_worse(delta) else "better", evidence)
         reason = blocked
-    return Judged(delta, "unknown", evidence, reason or delta.reason)
+    return Judged(delta, "unknown", evidence, reason or delta.reason, withheld=bool(withheld))
 
 
 def _is_worse(delta: Delta) -> bool:

@@ -11,7 +11,7 @@ from insights import looks, watches
 from insights.build_words import said
 from insights.by_build import by_build
 from insights.cohorts import Comparison, Scope, Variants
-from insights.examine import examine
+from insights.examine import Plan, examine
 from insights.models import Watch
 from projects.models import Environment
 from tests.insights.traffic import Request, on, requests, send
@@ -55,6 +55,18 @@ def test_only_with_one_build_is_said(environment: Environment, ingest_key: str) 
     assert low < 3 < high
     low, high = rows["b1"]["interval"]["ratio"]
     assert low < 1 < high
+
+
+def test_a_split_that_is_off_claims_nothing_with_any_build(
+    environment: Environment, ingest_key: str
+) -> None:
+    send(requests(START, count=4000, users=600, change=built({"b1": 1, "b2": 3})), ingest_key)
+    comparison = Comparison(environment.id, Variants("CACHE", "off", "on"), START, END)
+    found = by_build(examine(comparison, Plan(split=True, shares=(90, 10))), None)
+    assert found is not None
+    assert found["sentence"].startswith("The split did not come out as planned")
+    assert {row["verdict"] for row in found["rows"]} == {"unknown"}
+    assert {row["harm_excluded"] for row in found["rows"]} == {None}
 
 
 def test_the_same_with_both_builds_is_said(environment: Environment, ingest_key: str) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from flags import editing
 from flags.models import Flag, FlagVersion
 from insights import looks
 from insights.examine import Plan
 from insights.exposed import plan_between, plan_of_definition
 from insights.health import Health
 from insights.models import Watch
+from insights.sentences import moved_by
 from projects.models import Environment
 
 SPLIT = {"split": {"on": 10, "off": 90}}
@@ -96,3 +98,30 @@ def test_two_splits_in_one_window_are_by_chance_without_one_share(environment: E
         )
     found = plan_between(flag, "off", "on", (now - timedelta(minutes=50), now))
     assert found == Plan(split=True, moving=True)
+
+
+@pytest.mark.django_db
+def test_what_a_flag_asks_for_and_that_changed_meanwhile_is_counted(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LEANS asks for MIDDLE, which asks for GATE: what GATE gives decides what LEANS does."""
+    now = timezone.now()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(timezone, "now", lambda: now - timedelta(minutes=50))
+        for key, rule in (
+            ("GATE", SPLIT),
+            ("MIDDLE", SPLIT | {"if": [{"flag": "GATE", "is": "on"}]}),
+            ("LEANS", SPLIT | {"if": [{"flag": "MIDDLE", "is": "on"}]}),
+        ):
+            given = {"key": key, "type": "boolean", "enabled": True, "default_variant": "off"}
+            editing.create(environment, given | {"rules": [rule]}, actor="eve")
+    flag = Flag.objects.get(environment=environment, key="LEANS")
+    window = (now - timedelta(minutes=40), now + timedelta(minutes=1))
+    assert plan_between(flag, "off", "on", window) == Plan()
+    editing.change(environment, "GATE", {"enabled": False}, actor="eve")
+    assert plan_between(flag, "off", "on", window) == Plan(moving=True, moved_by=("GATE",))
+    before = (now - timedelta(minutes=40), now - timedelta(minutes=10))
+    assert plan_between(flag, "off", "on", before) == Plan()
+    assert moved_by(("GATE", "MIDDLE")) == (
+        "who gets which also depends on GATE and MIDDLE, which changed meanwhile"
+    )

@@ -155,6 +155,24 @@ def test_the_gate_answers_pipelines(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("verdict", "code", "word"),
+    [("better", 0, "pass"), ("no_difference", 0, "pass"), ("unknown", 2, "unknown")],
+)
+def test_a_pipeline_reads_the_exit_code(
+    shop: Shop, capsys: pytest.CaptureFixture[str], verdict: str, code: int, word: str
+) -> None:
+    shop.look()
+    Watch.objects.filter(flag="BLUE_BUTTON").update(verdict=verdict)
+    with pytest.raises(SystemExit) as exit:
+        call_command("gate", flag="BLUE_BUTTON", project="acme")
+    assert exit.value.code == code
+    answer, address = capsys.readouterr().out.splitlines()
+    assert answer.startswith(f"{word}: ")
+    assert address.endswith("/acme/production/flags/BLUE_BUTTON")
+
+
+@pytest.mark.django_db
 def test_a_change_can_be_taken_along(
     shop: Shop, api_token: str, viewer_page: Client, outsider_page: Client
 ) -> None:

@@ -14,6 +14,7 @@ from insights import health as health_module
 from insights.cohorts import Comparison, Variants
 from insights.examine import Plan, examine
 from insights.health import Health, Window, health, health_of_many
+from insights.results import delta_json
 from projects.models import Environment
 from tests.insights.traffic import Request, requests, send
 
@@ -66,6 +67,8 @@ def test_mixed_bucketing_withholds_every_claim(environment: Environment, ingest_
     result = examine(comparison, Plan(split=True, shares=(50, 50)))
     assert not result.findings
     assert "two variants of one version" in result.note
+    assert all("nothing is claimed" in one.reason for one in result.judged)
+    assert {delta_json(one)["harm_excluded"] for one in result.judged} == {None}  # no gate passes
     assert examine(comparison).findings  # without a promise it is a concurrent comparison
 
 

@@ -41,7 +41,9 @@ def held(claimed: Sequence[Watch]) -> Iterator[None]:
     """Renews these watches' claims for as long as the work in it takes."""
     until = {watch.id: watch.next_look_at for watch in claimed if watch.next_look_at}
     ended = threading.Event()
-    thread = threading.Thread(target=_renewing, args=(until, ended), daemon=True)
+    thread = threading.Thread(
+        target=_renewing, args=(until, ended), name="renewing claims", daemon=True
+    )
     thread.start()
     try:
         yield
@@ -67,6 +69,7 @@ def _renewing(until: dict[int, datetime], ended: threading.Event) -> None:
                 renew(until, timedelta(seconds=passed))
             except DatabaseError:
                 log.warning("claims.not_renewed", exc_info=True)
+                connection.close()  # it may be broken: the next renewal opens its own
                 continue
             last += passed
     finally:

@@ -222,8 +222,9 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
     last: Mapping[str, Any] = (
         looks[-1][3] if looks else {"measure": "", "verdict": "unknown", "scope": {}}
     )
-    share = words.is_share(last["measure"]) and (not looks or looks[-1][1] < 1)
-    looks = [one for one in looks if one[3]["measure"] == last["measure"]]
+    share = words.is_share(last["measure"])
+    about = (last["measure"], last["scope"])
+    looks = [one for one in looks if (one[3]["measure"], one[3]["scope"]) == about]
     colour = axes.COLOURS.get(last["verdict"], "@unknown")
     times = [axes.x(at) for at, *_ in looks]
     settled = [bounds for _, _, bounds, _ in looks[len(looks) // 3 :]] or [(1.0, 1.0)]

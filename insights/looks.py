@@ -19,22 +19,25 @@ from insights.comparison import totals
 from insights.examine import NothingToCompare, Plan, Result, examine, examined, window_of
 from insights.exposed import baseline_of, plan_between, seen
 from insights.fixed_length import FixedLength, kept
-from insights.models import Watch
+from insights.models import MOMENT_LENGTH, Watch
 from insights.reasons import reasons
 from insights.results import result_json, told, with_callers
 from insights.watches import (
-    MOMENT_LENGTH,
     MOST_VARIANTS,
     SETTLING_LOOKS,
-    is_over,
     next_look,
     watch_others,
 )
+from web import words
 
 log = logging.getLogger("flipscope.insights")
 
 SIDE_BY_SIDE = timedelta(minutes=15)
 HISTORY_KEPT = 200
+FOUND = (  # what a look writes: others may have ended the watch or given it an end meanwhile
+    *("baseline", "candidate", "looked_at", "next_look_at", "looks", "length", "history"),
+    *("verdict", "headline", "evidence", "findings_count", "decided_at", "result"),
+)
 
 
 def look(watch_id: int, now: datetime) -> Watch | None:
@@ -178,7 +181,7 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     told_of = with_callers(result_json(result, base, found), result.callers, base, found)
     watch.result = {**told_of, "builds": builds}
     watch.evidence = result.evidence
-    watch.verdict, watch.headline = told(result, watch.result, over=is_over(watch, now))
+    watch.verdict, watch.headline = told(result, watch.result, over=watch.is_over(now))
     watch.findings_count = len(watch.result["findings"])
     if watch.decided_at is None and watch.verdict in ("worse", "better"):
         watch.decided_at = now
@@ -204,20 +207,20 @@ def keep_reason(watch: Watch, reason: str, now: datetime) -> None:
 
 
 def _note_history(watch: Watch, now: datetime) -> None:
-    """The leading delta's interval at this look: how certainty grew."""
+    """The leading delta's interval at this look: how certainty grew. Shares by their difference."""
     deltas = watch.result["findings"] or watch.result["deltas"]
     if not deltas:
         return
     first = deltas[0]
-    interval = first["interval"]["difference" if first["ratio"] is None else "ratio"]
+    scale = "difference" if words.is_share(first["measure"]) else "ratio"
     watch.history = [
         *watch.history[-HISTORY_KEPT:],
         {
             "at": now.isoformat(),
             "measure": first["measure"],
             "scope": first["scope"],
-            "value": first["difference"] if first["ratio"] is None else first["ratio"],
-            "interval": interval,
+            "value": first[scale],
+            "interval": first["interval"][scale],
             "verdict": watch.verdict,
         },
     ]
@@ -228,7 +231,10 @@ def _looked(watch: Watch, now: datetime, seen_before: int) -> None:
     watch.looks += 1
     settled = watch.looks >= SETTLING_LOOKS and seen_before == _events(watch)
     watch.next_look_at = next_look(watch, now, settled=settled)
-    watch.save()
+    mine = Watch.objects.filter(id=watch.id)
+    mine.update(**{name: getattr(watch, name) for name in FOUND})
+    if watch.ended_at is None:  # as it was claimed: what ended during this look is told so at once
+        mine.filter(ended_at__isnull=False).update(next_look_at=now)
 
 
 def _events(watch: Watch) -> int:

@@ -1,5 +1,7 @@
 """Watches: comparisons that are kept fresh, each with the result of its latest look."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -9,6 +11,10 @@ from projects.models import Environment
 from releases.models import Change
 
 __all__ = ["Board", "Comment", "Panel", "SavedQuery", "Star", "Trial", "Watch"]
+
+
+FLAG_LENGTH = timedelta(days=14)
+MOMENT_LENGTH = timedelta(hours=1)
 
 
 class Watch(models.Model):
@@ -69,9 +75,20 @@ class Watch(models.Model):
         return f"{self.subject} {self.flag or self.service} {self.candidate}"
 
     @property
+    def by_moment(self) -> bool:
+        """Whether it is about the hour of a moment, not about all the time since."""
+        return self.subject != self.Subject.FLAG or self.evidence == "before_after"
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether what it compares had ended by then: only late events may still add to it."""
+        if self.ended_at is not None and self.ended_at <= at:
+            return True
+        return at - self.started_at > (MOMENT_LENGTH if self.by_moment else FLAG_LENGTH)
+
+    @property
     def is_closed(self) -> bool:
-        """Whether what it compares has ended: no more than late events may still come."""
-        return self.ended_at is not None or (self.looks > 0 and self.next_look_at is None)
+        """Whether it was over at its latest look, so that what was said then is the last word."""
+        return self.looked_at is not None and self.is_over(self.looked_at)
 
     @property
     def shown(self) -> str:

@@ -47,7 +47,7 @@ def measure(now: datetime, limit: int = AT_ONCE) -> int:
         for watch in due:
             if watch.environment_id not in newest:
                 newest[watch.environment_id] = last_arrival(watch.environment_id, now)
-            if _nothing_new(watch, newest[watch.environment_id]):
+            if _nothing_new(watch, newest[watch.environment_id], now):
                 watches.pass_over(watch, now)
             elif watch.subject == Watch.Subject.FLAG and watch.candidate:
                 together[watch.environment_id, _age(watch, now)].append(watch)
@@ -79,9 +79,14 @@ def last_arrival(environment_id: int, now: datetime) -> datetime | None:
     return datetime.fromtimestamp(last / 1000, UTC) if last > 0 else None
 
 
-def _nothing_new(watch: Watch, newest: datetime | None) -> bool:
-    """Whether no event has arrived since the watch's last look."""
+def _nothing_new(watch: Watch, newest: datetime | None, now: datetime) -> bool:
+    """Whether no event has arrived since the watch's last look, and what it said still holds.
+
+    What has ended since must be said anew: an answer is not awaited any more.
+    """
     if watch.looked_at is None or watch.looks < watches.SETTLING_LOOKS:
+        return False
+    if watch.is_over(now) and not watch.is_closed:
         return False
     return newest is None or newest < watch.looked_at - ARRIVING
 
@@ -135,7 +140,7 @@ def _measure_apart(
 
 
 def _definitions(claimed: Sequence[Watch]) -> dict[tuple[int, str], Flag]:
-    found = Flag.objects.filter(
+    found = Flag.objects.select_related("environment").filter(
         environment_id__in={watch.environment_id for watch in claimed},
         key__in={watch.flag for watch in claimed},
     )

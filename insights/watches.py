@@ -15,17 +15,15 @@ from django.db.models import F
 
 from flags.models import Plan, Step
 from insights.exposed import seen
-from insights.models import Watch
+from insights.models import FLAG_LENGTH, Watch
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
 
 log = logging.getLogger("flipscope.insights")
 
-FRESH = timedelta(days=14)
 WEEK = timedelta(days=7)
 SEEN_WITHIN = timedelta(hours=24)
-MOMENT_LENGTH = timedelta(hours=1)
 FIRST_LOOK = timedelta(seconds=15)
 SLOWEST = timedelta(minutes=30)
 MOMENT_PACE = timedelta(minutes=3)
@@ -38,7 +36,7 @@ SETTLING_PACE = timedelta(seconds=45)
 
 def ensure(environment: Environment, now: datetime) -> None:
     """Makes the watches that are missing, and ends those whose flag has changed again."""
-    changes = timeline(environment.id, since=now - FRESH, until=now, limit=500)
+    changes = timeline(environment.id, since=now - FLAG_LENGTH, until=now, limit=500)
     # A later delivery may tell that a change began at another time: its comparison starts anew.
     Watch.objects.filter(environment=environment, change__isnull=False).exclude(
         started_at=F("change__time")
@@ -64,7 +62,7 @@ def _for_change(environment: Environment, change: Change) -> None:
         earlier = Watch.objects.filter(
             environment=environment, flag=change.flag, ended_at=None, started_at__lt=change.time
         )
-        earlier.update(ended_at=change.time)
+        earlier.update(ended_at=change.time, next_look_at=change.time)
         fields |= {"subject": Watch.Subject.FLAG, "flag": change.flag}
         fields["planned_end"] = next_step(environment, change.flag, change.time)
     elif change.kind == Change.Kind.DEPLOY:
@@ -121,7 +119,17 @@ def _build_before(change: Change) -> str:
 
 
 def _for_flags_seen(environment: Environment, changes: list[Change], now: datetime) -> None:
-    """A flag that requests see and that nobody changed within a week is watched from Monday on."""
+    """A flag that requests see and that nobody changed within a week is watched from Monday on.
+
+    A comparison lasts a fortnight: what goes on unchanged is compared anew, so that what a later
+    build does to it is found.
+    """
+    Watch.objects.filter(
+        environment=environment,
+        subject=Watch.Subject.FLAG,
+        ended_at=None,
+        started_at__lt=now - FLAG_LENGTH,
+    ).update(ended_at=F("started_at") + FLAG_LENGTH, next_look_at=now)
     open_watches = Watch.objects.filter(
         environment=environment, subject=Watch.Subject.FLAG, ended_at=None
     ).only("flag", "baseline", "candidate", "started_at", "subject", "environment", "change")
@@ -198,16 +206,6 @@ def pass_over(watch: Watch, now: datetime) -> None:
     watch.save(update_fields=["next_look_at", "looked_at"])
 
 
-def is_over(watch: Watch, now: datetime) -> bool:
-    """Whether what a watch compares has ended: only late events may still add to it."""
-    length = MOMENT_LENGTH if _by_moment(watch) else FRESH
-    return watch.ended_at is not None or now - watch.started_at > length
-
-
-def _by_moment(watch: Watch) -> bool:
-    return watch.subject != Watch.Subject.FLAG or watch.evidence == "before_after"
-
-
 def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
     """When to look again; None when there is nothing more to learn.
 
@@ -215,10 +213,9 @@ def next_look(watch: Watch, now: datetime, *, settled: bool) -> datetime | None:
     every 3 minutes of its hour, a flag after a thirtieth of its age.
     """
     age = now - watch.started_at
-    by_moment = _by_moment(watch)
-    if is_over(watch, now):
+    if watch.is_over(now):
         return None if settled else now + SETTLING_PACE
-    if by_moment and age > MOMENT_PACE:
+    if watch.by_moment and age > MOMENT_PACE:
         return now + MOMENT_PACE
     soon = now + min(max(age / 30, timedelta(seconds=10)), SLOWEST)
     end = watch.planned_end

@@ -28,7 +28,7 @@ class Shop:
     def change(self, **fields: str) -> Change:
         return Change.objects.get(environment=self.environment, **fields)
 
-    def watch(self, **fields: str) -> Watch:
+    def watch(self, **fields: str | None) -> Watch:
         return Watch.objects.get(environment=self.environment, **fields)
 
 

@@ -158,3 +158,19 @@ def test_a_flag_of_the_last_minutes_is_told_by_those_alone_and_failures_by_all_r
     assert over_time(late, measure="errors").summary == (
         "Usually 0% with off and 1.0% with on (over all requests)."
     )
+
+
+def test_how_sure_is_told_of_one_scope_and_of_shares_in_points() -> None:
+    """A finding that a route took over is not drawn as the whole's; halved failures are no +50."""
+    failures = {"measure": "error_rate", "value": -0.02, "interval": [-0.03, -0.01]}
+    drawn = charts.certainty(
+        [
+            *history(3),
+            *(one | failures for one in history(2)),
+            *(one | failures | {"scope": {}} for one in history(4)),
+        ],
+        id="c",
+        zone=ZONE,
+    )
+    assert len(drawn.rows) == 4
+    assert drawn.rows[-1][1:] == ("−2.0 points", "−3.0 points", "−1.0 points")

@@ -1,8 +1,10 @@
 """Rounds: all flags in one scan, nothing when nothing happened, nothing twice."""
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from insights import claims, looks, rounds, watches
 from insights.cohorts import Comparison
@@ -10,6 +12,7 @@ from insights.comparison import totals_of_many
 from insights.models import Watch
 from tests import make
 from tests.insights.conftest import Shop
+from tests.stack.processes import until
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,20 @@ def test_nothing_is_read_when_nothing_arrived(shop: Shop, monkeypatch: pytest.Mo
     assert dict(Watch.objects.values_list("id", "looks")) == before
 
 
+def test_what_ended_since_is_said_anew_though_nothing_arrived(shop: Shop) -> None:
+    round_of(shop, times=watches.SETTLING_LOOKS)
+    button = Watch.objects.filter(flag="BLUE_BUTTON")
+    assert button.get().headline.startswith("Not known yet")
+    later = shop.now + timedelta(hours=1)  # long after all that is stored
+    Watch.objects.exclude(flag="BLUE_BUTTON").delete()
+    button.update(ended_at=shop.now + timedelta(minutes=1), next_look_at=later)
+    assert rounds.measure(later) == 1
+    assert button.get().headline.startswith("It ended before an answer was known")
+    assert button.get().shown == "ended"
+    button.update(next_look_at=later)
+    assert rounds.measure(later) == 0
+
+
 def test_a_round_killed_half_way_is_repeated_and_counts_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +112,36 @@ def test_a_claim_is_renewed_while_its_worker_lives_and_not_once_its_look_is_kept
     assert claims.claim(first.id, later + claims.BUSY) is not None  # a killed one is, soon
     second.refresh_from_db()
     assert second.next_look_at == planned
+
+
+def _ends(watch: Watch) -> datetime:
+    ends = Watch.objects.get(id=watch.id).next_look_at
+    assert ends is not None
+    return ends
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_round_keeps_its_claims_until_it_ends_though_the_database_fails_it_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.look()
+    Watch.objects.update(next_look_at=shop.now)
+    claimed = claims.claim(shop.watch(flag="USE_CACHING").id, shop.now)
+    assert claimed is not None
+    monkeypatch.setattr(claims, "RENEWED_AFTER", timedelta(milliseconds=5))
+    with claims.held([claimed]):
+        until(lambda: _ends(claimed) > shop.now + claims.BUSY)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        until(lambda: "claims.not_renewed" in caplog.text)
+        mark = _ends(claimed)
+        until(lambda: _ends(claimed) > mark)
+    with pytest.raises(LookupError), claims.held([claimed]):
+        raise LookupError
+    assert "renewing claims" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_variant_that_appears_half_way_gets_a_comparison(shop: Shop) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insights import late, looks
+from insights import claims, late, looks, watches
 from insights.models import Watch
 from projects.models import Environment
 from releases.models import Change
@@ -116,6 +116,49 @@ def test_what_a_short_roll_out_leaves_open_the_hour_after_may_show(
     assert watch.verdict == "worse"
     assert "/export" in watch.headline
     assert watch.evidence == "before_after"
+
+
+def test_what_ends_while_it_is_looked_at_stays_ended_and_is_told_so(shop: Shop) -> None:
+    """A look takes a while; the flag changes again before what it found is kept."""
+    shop.look()
+    flag = shop.watch(flag="BLUE_BUTTON")
+    Watch.objects.filter(id=flag.id).update(next_look_at=shop.now)
+    claimed = claims.claim(flag.id, shop.now)
+    assert claimed is not None
+    ended = shop.now - timedelta(seconds=1)
+    Watch.objects.filter(id=flag.id).update(ended_at=ended, planned_end=shop.now)
+    looks.keep_reason(claimed, "Too much traffic", shop.now)
+    flag.refresh_from_db()
+    assert (flag.ended_at, flag.planned_end, flag.looks) == (ended, shop.now, 2)
+    assert flag.next_look_at == shop.now
+
+
+def test_a_flag_that_nobody_changes_is_compared_anew_after_a_fortnight(shop: Shop) -> None:
+    shop.look()
+    first = shop.watch(flag="BLUE_BUTTON")
+    long_ago = shop.now - timedelta(days=14, minutes=1)
+    Watch.objects.filter(id=first.id).update(started_at=long_ago)
+    watches.ensure(shop.environment, shop.now)
+    watches.ensure(shop.environment, shop.now)
+    first.refresh_from_db()
+    assert first.ended_at == long_ago + timedelta(days=14)
+    fresh = shop.watch(flag="BLUE_BUTTON", ended_at=None)
+    assert fresh.started_at == watches.last_monday(shop.environment, shop.now)
+
+
+def test_a_moment_that_is_over_says_so_in_badge_and_words_while_late_events_may_come(
+    shop: Shop,
+) -> None:
+    shop.look()
+    moment = shop.watch(subject=Watch.Subject.MOMENT)
+    assert (moment.shown, moment.headline[:13]) == ("unknown", "Not known yet")
+    for later, more in ((timedelta(minutes=55), True), (timedelta(hours=2), False)):
+        Watch.objects.filter(id=moment.id).update(next_look_at=shop.now)
+        looks.look(moment.id, shop.now + later)
+        moment.refresh_from_db()
+        assert (moment.next_look_at is not None) is more  # for late events
+        assert moment.shown == "ended"
+        assert moment.headline.startswith("It ended before an answer was known")
 
 
 def test_what_has_ended_undecided_does_not_promise_an_answer(shop: Shop) -> None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from insights import charts
-from insights.changes import Told, told
+from insights.changes import Told, most_telling, told
 from insights.cohorts import Scope
 from insights.models import Watch
 from insights.series import lines
@@ -32,10 +33,9 @@ class Beside:
 class ChangePage:
     """Everything the page shows; deltas and findings are the JSON of `insights.results`."""
 
-    told: Told
     change: Change
-    watches: list[Watch]
-    watch: Watch | None
+    compared: list[Watch]  # each variant with the baseline
+    watch: Watch | None  # the one that the page is about
     findings: list[dict[str, Any]]
     rows: list[dict[str, Any]]
     more_rows: list[dict[str, Any]]
@@ -47,26 +47,26 @@ class ChangePage:
     where: dict[str, Any] | None
     beside: list[Beside]
     entangled: list[dict[str, Any]]  # flags that did not change, and yet explain or take part
-    note: str
     requests_url: str
 
 
 def change_page(
-    environment: Environment, change: Change, now: datetime, *, base: str
+    environment: Environment, change: Change, now: datetime, *, base: str, candidate: str = ""
 ) -> ChangePage:
-    """Joins a change with its watches' latest looks and draws what they saw."""
-    known = told([change])[0]
-    watches = list(Watch.objects.filter(change=change).order_by("id"))
-    watch = next((one for one in watches if known.watch and one.id == known.watch.id), None)
+    """Joins a change with its watches' latest looks and draws what they saw.
+
+    `candidate`: the variant that it is about; else the one that most is known of.
+    """
+    compared = list(Watch.objects.filter(change=change).order_by("id"))
+    watch = chosen(compared, candidate)
     result = watch.result if watch else {}
-    findings = [one for each in watches for one in each.result.get("findings", [])]
+    findings = result.get("findings", [])
     labels = _labels(result)
     rows = ordered(result.get("deltas", []), findings)
     scope = Scope.from_json(findings[0]["scope"]) if findings else Scope(change.service)
     return ChangePage(
-        told=known,
         change=change,
-        watches=watches,
+        compared=compared,
         watch=watch,
         findings=said_once(findings),
         rows=rows[:ROWS_SHOWN],
@@ -75,19 +75,29 @@ def change_page(
         builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
         over_time=_over_time(environment, change, watch, scope, now, base=base),
-        certainty=charts.certainty(watch.history, id="certainty", zone=environment.zone)
-        if watch and len(watch.history) > 1
-        else None,
-        where=_reasons(findings).get("where"),
-        beside=beside(environment, change, _reasons(findings)),
+        certainty=certainty(watch, environment.zone),
+        where=reasons_of(findings).get("where"),
+        beside=beside(environment, change, reasons_of(findings)),
         entangled=[
             one
-            for one in _reasons(findings).get("same_time", [])
+            for one in reasons_of(findings).get("same_time", [])
             if one["change"] is None and one["answer"] not in ("independent", "too_little")
         ],
-        note=result.get("note", ""),
         requests_url=_requests_url(change, findings, base),
     )
+
+
+def chosen(compared: list[Watch], candidate: str) -> Watch | None:
+    """The comparison of this variant, else the most telling one."""
+    named = (watch for watch in compared if candidate and watch.candidate == candidate)
+    return next(named, None) or most_telling(compared)
+
+
+def certainty(watch: Watch | None, zone: ZoneInfo) -> Chart | None:
+    """How the interval of what is told narrowed, look by look."""
+    if watch is None or len(watch.history) < 2:
+        return None
+    return charts.certainty(watch.history, id="certainty", zone=zone)
 
 
 def said_once(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -191,7 +201,7 @@ def _over_time(
     ]
 
 
-def _reasons(findings: list[dict[str, Any]]) -> dict[str, Any]:
+def reasons_of(findings: list[dict[str, Any]]) -> dict[str, Any]:
     """What is known of the leading finding beyond its numbers."""
     return next((one["reasons"] for one in findings if one.get("reasons")), {})
 

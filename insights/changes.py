@@ -1,6 +1,6 @@
 """Changes with what is known of their effect: the timeline joined with its watches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,19 +34,22 @@ class Told:
 
 def told(changes: Sequence[Change]) -> list[Told]:
     """Each change with its most telling watch, in the order given. One query."""
-    watches: dict[int, Watch] = {}
+    watches: dict[int, list[Watch]] = {}
     found = Watch.objects.filter(change__in=[change.id for change in changes]).defer(
         "result", "history"
     )
     for watch in found:
-        best = watches.get(watch.change_id or 0)
-        if best is None or _rank(watch) < _rank(best):
-            watches[watch.change_id or 0] = watch
-    return [Told(change, watches.get(change.id)) for change in changes]
+        watches.setdefault(watch.change_id or 0, []).append(watch)
+    return [Told(change, most_telling(watches.get(change.id, ()))) for change in changes]
 
 
-def _rank(watch: Watch) -> tuple[int, int]:
-    return ORDER[watch.verdict], -watch.looks
+def most_telling(watches: Iterable[Watch]) -> Watch | None:
+    """Of the comparisons of a flag's variants with their baseline: one that is worse, if any is."""
+    return min(watches, key=_rank, default=None)
+
+
+def _rank(watch: Watch) -> tuple[int, int, int]:
+    return ORDER[watch.verdict], -watch.looks, watch.id
 
 
 def change_json(one: Told) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from flags.acts import ramp_of
 from flags.listening import ARCHIVED, state_now
@@ -12,8 +12,16 @@ from flags.models import Flag, FlagVersion, Plan
 from flags.surroundings import leaned_on
 from flags.words import state_in_words
 from insights import charts
-from insights.change_page import ROWS_SHOWN, ordered, pictures, said_once
-from insights.changes import Told, told
+from insights.change_page import (
+    ROWS_SHOWN,
+    certainty,
+    chosen,
+    ordered,
+    pictures,
+    reasons_of,
+    said_once,
+)
+from insights.changes import Told, most_telling, told
 from insights.cohorts import Scope
 from insights.exposed import Seen, seen
 from insights.health import health
@@ -68,11 +76,9 @@ def flag_rows(
     """All flags of the environment, ours and those seen in events, filtered; worse ones first."""
     flags = {flag.key: flag for flag in Flag.objects.filter(environment=environment)}
     shares = shares_by_flag(seen(environment.id, now - DAY, now))
-    watches: dict[str, Watch] = {}
-    for watch in Watch.objects.filter(
-        environment=environment, subject=Watch.Subject.FLAG, ended_at=None
-    ).defer("result", "history"):
-        watches.setdefault(watch.flag, watch)
+    watches: dict[str, list[Watch]] = {}
+    for watch in _open(environment).defer("result", "history"):
+        watches.setdefault(watch.flag, []).append(watch)
     rows = []
     for key in sorted(flags.keys() | shares.keys()):
         flag = flags.get(key)
@@ -81,7 +87,7 @@ def flag_rows(
                 key=key,
                 flag=flag,
                 state_words=_state(flag),
-                watch=watches.get(key),
+                watch=most_telling(watches.get(key, ())),
                 shares=shares.get(key, []),
                 last_changed=flag.updated_at if flag else None,
             )
@@ -89,6 +95,11 @@ def flag_rows(
     kept = [row for row in rows if _matches(row, text.lower(), verdict, state)]
     kept.sort(key=lambda row: (row.verdict != "worse", row.key.lower()))
     return kept
+
+
+def _open(environment: Environment) -> QuerySet[Watch]:
+    """What each flag's variants are compared in now."""
+    return Watch.objects.filter(environment=environment, subject=Watch.Subject.FLAG, ended_at=None)
 
 
 def _state(flag: Flag | None) -> str:
@@ -127,12 +138,13 @@ def shares_by_flag(found: list[Seen]) -> dict[str, list[Share]]:
 
 @dataclass(frozen=True, slots=True)
 class FlagPage:
-    """What one flag's page shows; `watch` is its current comparison."""
+    """What one flag's page shows; `watch` is the comparison it is about, of `compared`."""
 
     key: str
     flag: Flag | None
     state_words: str
     watch: Watch | None
+    compared: list[Watch]
     shares: list[Share]
     findings: list[dict[str, Any]]
     rows: list[dict[str, Any]]
@@ -141,20 +153,27 @@ class FlagPage:
     builds: dict[str, Any] | None
     pictures: list[Chart]
     over_time: list[Chart]
+    certainty: Chart | None
+    where: dict[str, Any] | None
+    entangled: list[dict[str, Any]]  # other changes and flags that explain or take part
     versions: list[FlagVersion]
     history: list[Told]
     doubled: str
     requests_urls: list[tuple[str, str]]
 
 
-def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -> FlagPage | None:
-    """None for a key that is neither defined here nor seen in the last day's events."""
+def flag_page(
+    environment: Environment, key: str, now: datetime, *, base: str, candidate: str = ""
+) -> FlagPage | None:
+    """None for a key that is neither defined here nor seen in the last day's events.
+
+    `candidate`: the variant that it is about; else the one that most is known of.
+    """
     flag = Flag.objects.filter(environment=environment, key=key).first()
     state_words = state_now(flag, now) if flag else _state(None)
     shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
-    watch = Watch.objects.filter(
-        environment=environment, subject=Watch.Subject.FLAG, flag=key, ended_at=None
-    ).first()
+    compared = list(_open(environment).filter(flag=key).order_by("id"))
+    watch = chosen(compared, candidate)
     if flag is None and not shares and watch is None:
         return None
     result = watch.result if watch else {}
@@ -174,6 +193,7 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         flag=flag,
         state_words=state_words,
         watch=watch,
+        compared=compared,
         shares=shares,
         findings=said_once(findings),
         rows=rows[:ROWS_SHOWN],
@@ -182,6 +202,13 @@ def flag_page(environment: Environment, key: str, now: datetime, *, base: str) -
         builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
+        certainty=certainty(watch, environment.zone),
+        where=reasons_of(findings).get("where"),
+        entangled=[
+            one
+            for one in reasons_of(findings).get("same_time", [])
+            if one["answer"] not in ("independent", "too_little")
+        ],
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
         doubled=_doubled(environment, flag, now),

@@ -15,7 +15,7 @@ from flags.plan_words import summary
 from flags.plans import warnings
 from flags.wrong import DefinitionError
 from insights import charts, live
-from insights.change_page import ROWS_SHOWN, ordered
+from insights.change_page import ROWS_SHOWN, chosen, ordered
 from insights.changes import told
 from insights.launch_checks import Check, checks
 from insights.live import WATCHED, Cohort, LivePart
@@ -305,13 +305,8 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
     elif ask and new:
         cohorts = live.cohorts(plan, now)
         chart = _chart(plan, now, base=base, baseline=old)
-    watch = (
-        Watch.objects.filter(environment=environment, subject="flag", flag=plan.flag.key)
-        .filter(ended_at=None)
-        .first()
-        if began
-        else None
-    )
+    compared = Watch.objects.filter(environment=environment, subject="flag", flag=plan.flag.key)
+    watch = chosen(list(compared.filter(ended_at=None)), new or "") if began else None
     result = watch.result if watch else {}
     rows = ordered(result.get("deltas", []), result.get("findings", []))[:ROWS_SHOWN]
     return Part(

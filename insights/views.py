@@ -58,7 +58,13 @@ def show_change(
     access = environment_for(request, project, environment)
     change = get_object_or_404(Change, environment=access.environment, id=change_id)
     context = _context(access, "timeline")
-    context["page"] = change_page(access.environment, change, timezone.now(), base=context["base"])
+    context["page"] = change_page(
+        access.environment,
+        change,
+        timezone.now(),
+        base=context["base"],
+        candidate=request.GET.get("candidate", ""),
+    )
     return page(request, "insights/change.html", context, fragment="insights/_change.html")
 
 
@@ -78,7 +84,13 @@ def show_flag(request: HttpRequest, project: str, environment: str, key: str) ->
     access = environment_for(request, project, environment)
     context = _context(access, "flags", may_edit=access.can("editor"))
     context["listening"] = listening(request, access)
-    context["page"] = flag_page(access.environment, key, timezone.now(), base=context["base"])
+    context["page"] = flag_page(
+        access.environment,
+        key,
+        timezone.now(),
+        base=context["base"],
+        candidate=request.GET.get("candidate", ""),
+    )
     if context["page"] is None:
         raise Http404(f"There is no flag {key} in {environment}.")
     return page(request, "insights/flag.html", context, fragment="insights/_flag.html")

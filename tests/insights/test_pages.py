@@ -1,13 +1,15 @@
 """The pages of what happened: who sees them, what they say first, and what they do when empty."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 
+from insights.models import Watch
 from projects.models import Environment
 from releases.models import Change
+from tests import make
 from tests.conftest import Cast, signed_in
 from tests.insights.conftest import Shop
 
@@ -73,6 +75,9 @@ def test_a_flags_page_says_what_it_did_in_one_sentence(shop: Shop, viewer_page: 
     assert text.count('class="answer"') == 1
     assert "now return 402" in text
     assert "known from events only" in text
+    assert '<section class="card" id="_where">' in text
+    how = text.partition("How it was evaluated: ")[2].partition("</p>")[0]
+    assert how == "<b>off</b> 100% without a reason; <b>on</b> 100% without a reason."
 
 
 def test_a_changes_page_has_its_findings_its_table_and_what_else_changed(
@@ -85,6 +90,39 @@ def test_a_changes_page_has_its_findings_its_table_and_what_else_changed(
     assert "Every measure" in text
     assert "shop build b1" in text  # at the same time
     assert "How do we know" in text
+
+
+def test_of_several_variants_the_worst_leads_and_each_has_its_comparison(
+    event_store: None, environment: Environment, ingest_key: str, viewer_page: Client
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    began = now - timedelta(minutes=30)
+    rows = make.visits(begin=began, minutes=30, count=3000)
+    for row in rows:
+        colour = ("off", "blue", "slow", "pink")[int(row["user_id"][1:]) % 4]
+        row["flags"] = {"COLOUR": colour}
+        row["duration_ms"] *= 3 if colour == "slow" else 1
+    make.events(ingest_key, rows)
+    change = Change.objects.create(
+        environment=environment, kind="flag", flag="COLOUR", time=began, title="COLOUR on"
+    )
+    shop = Shop(environment, now, ingest_key)
+    for _ in range(3):
+        Watch.objects.update(next_look_at=now)
+        shop.look()
+    for address in ("/acme/production/flags/COLOUR", f"/acme/production/changes/{change.id}"):
+        text = body(viewer_page, address)
+        assert "Each variant against off" in text
+        for colour in ("blue", "slow", "pink"):
+            assert f'href="?candidate={colour}"' in text
+        answer = text.partition('class="answer"')[2].partition("</p>")[0]
+        assert "with COLOUR=slow" in answer
+        assert "Every measure, slow against off" in text
+        other = body(viewer_page, f"{address}?candidate=blue")
+        assert "Every measure, blue against off" in other
+        assert "How sure, look by look" in text
+    listed = body(viewer_page, "/acme/production/flags")
+    assert "with COLOUR=slow" in listed
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,22 @@ def _found(here: Place, parts: dict[str, str], token: str) -> dict[str, Any]:
 
 
 def sentence(found: Different) -> str:
-    """The strongest finding in words: 98% of what is inside has plan = pro, against 12%."""
+    """The strongest finding in words: 98% of what is inside has plan = pro, against 12%.
+
+    Where that is neither flag nor build, the strongest of these is told as well.
+    """
     one = max(found.findings, key=lambda one: one.score)
-    return (
+    text = (
         f"{words.percent(one.inside).capitalize()} of what is inside the box has {one.said},"
-        f" against {words.percent(one.outside)} of the rest."
+        f" against {words.percent(one.outside)} of the rest"
     )
+    ours = [other for other in found.findings if other.kind != "field"]
+    if one.kind == "field" and ours:
+        best = max(ours, key=lambda other: other.score)
+        text += (
+            f"; {words.percent(best.inside)} has {best.said}, against {words.percent(best.outside)}"
+        )
+    return f"{text}."
 
 
 def tests_of(one: Difference) -> tuple[tuple[str, str, str], tuple[str, str, str]]:

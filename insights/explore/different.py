@@ -18,6 +18,7 @@ from math import exp, sqrt
 from statistics import NormalDist
 
 from events.query.contrast import Counted, Test, Weight
+from insights.explore import units
 
 ALPHA = 0.05
 LEAST_EVENTS = 3  # of the selected that have a value, in effective size
@@ -57,11 +58,15 @@ class Difference:
         if self.test.kind == "absent":
             return f"{self.field} is absent"
         if self.test.kind == "above":
-            return f"{self.field} at least {_short(self.test.bound)}"
+            return f"{self.field} at least {self._bound}"
         if self.test.kind == "below":
-            return f"{self.field} below {_short(self.test.bound)}"
+            return f"{self.field} below {self._bound}"
         value = self.test.value
         return f"{self.field} = {value if len(value) <= 80 else value[:79] + '…'}"
+
+    @property
+    def _bound(self) -> str:
+        return units.text(self.test.bound, f"MAX({self.field})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from django.utils import timezone
 from events.query.catalog import known
 from events.store.read import run
 from insights.explore.box import Different, different
+from insights.explore.difference_page import sentence
 from insights.explore.question import Question, Where
 from projects.models import Environment
 from tests.events.test_query import store
+from web import words
 
 pytestmark = [pytest.mark.usefixtures("event_store"), pytest.mark.django_db]
 PAGE = "/acme/production/explore/difference"
@@ -110,7 +112,30 @@ def test_a_number_differs_from_a_bound_on_and_absence_is_a_value(
     (cart,) = [one for one in found(environment).findings if one.field == "cart_items"]
     assert cart.test.kind == "above"
     assert 40 <= cart.test.bound <= 45
+    assert cart.said == f"cart_items at least {cart.test.bound:.0f}"
     assert cart.inside == 1
+
+
+def test_the_sentence_tells_of_the_strongest_and_of_the_strongest_flag_or_build(
+    environment: Environment,
+) -> None:
+    chance = random.Random(8)
+    made = fleet(
+        3000, 14,
+        slow=lambda item: item["cart_items"] >= 40
+        and chance.random() < (0.6 if item["flags"]["F"] == "on" else 0.15),
+    )  # fmt: skip
+    for item in made:
+        item["body_bytes"] = item.pop("cart_items") * 1000
+    store(environment, made)
+    inside = [one for one in made if one["duration_ms"] >= 1000]
+    on = sum(one["sample_rate"] for one in inside if one["flags"]["F"] == "on")
+    share = words.percent(on / sum(one["sample_rate"] for one in inside))
+    text = sentence(found(environment))
+    assert text.startswith(
+        "100% of what is inside the box has body_bytes at least 40.0 kB, against"
+    )
+    assert f"of the rest; {share} has F = on, against " in text
 
 
 def test_one_customer_is_found_among_thousands(environment: Environment) -> None:

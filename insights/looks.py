@@ -181,7 +181,12 @@ def keep(watch: Watch, result: Result, now: datetime) -> None:
     told_of = with_callers(result_json(result, base, found), result.callers, base, found)
     watch.result = {**told_of, "builds": builds}
     watch.evidence = result.evidence
-    watch.verdict, watch.headline = told(result, watch.result, over=watch.is_over(now))
+    watch.verdict, watch.headline = told(
+        result,
+        watch.result,
+        over=watch.is_over(now),
+        left_s=(watch.ends_at - now).total_seconds(),
+    )
     watch.findings_count = len(watch.result["findings"])
     if watch.decided_at is None and watch.verdict in ("worse", "better"):
         watch.decided_at = now

@@ -83,7 +83,12 @@ class Watch(models.Model):
         """Whether what it compares had ended by then: only late events may still add to it."""
         if self.ended_at is not None and self.ended_at <= at:
             return True
-        return at - self.started_at > (MOMENT_LENGTH if self.by_moment else FLAG_LENGTH)
+        return at > self.ends_at
+
+    @property
+    def ends_at(self) -> datetime:
+        """The latest time that it compares."""
+        return self.started_at + (MOMENT_LENGTH if self.by_moment else FLAG_LENGTH)
 
     @property
     def is_closed(self) -> bool:

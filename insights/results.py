@@ -86,11 +86,13 @@ def _successes_json(finding: Finding) -> dict[str, Any] | None:
     return {"ratio": ratio, "interval": [low, high], "sentence": text}
 
 
-def told(result: Result, kept: dict[str, Any], *, over: bool = False) -> tuple[str, str]:
+def told(
+    result: Result, kept: dict[str, Any], *, over: bool = False, left_s: float = math.inf
+) -> tuple[str, str]:
     """Verdict and headline of a look: its best finding that no other change explains.
 
     Where all of them are explained by others, this change did nothing that is known. `kept` is the
-    look as `result_json` wrote it; `over`: what is compared has ended.
+    look as `result_json` wrote it; `over`: what is compared has ended; `left_s`: when it will.
     """
     findings = kept["findings"]
     own = [one for one in findings if not (one["reasons"] or {}).get("is_explained")]
@@ -100,7 +102,7 @@ def told(result: Result, kept: dict[str, Any], *, over: bool = False) -> tuple[s
         return "unknown", f"Another change explains it: {findings[0]['sentence']}"
     verdict, headline = result.verdict, result.headline
     if verdict == "unknown":
-        headline = sentences.not_known(result.judged, over=over)
+        headline = sentences.not_known(result.judged, over=over, left_s=left_s)
         if excluded := sentences.harm_excluded(kept["deltas"]):
             headline += f"; {excluded}"
     return verdict, headline

@@ -3,6 +3,7 @@
 Numbers come from `web.words`, so that one number is never rounded two ways on a page.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -194,10 +195,10 @@ def no_difference(judged: list[Judged]) -> str:
     return f"No meaningful difference: {', '.join(parts)}" if parts else "No meaningful difference"
 
 
-def not_known(judged: list[Judged], *, over: bool = False) -> str:
+def not_known(judged: list[Judged], *, over: bool = False, left_s: float = math.inf) -> str:
     """Not known yet, with how much longer as a range where that can be said.
 
-    `over`: what is compared has ended, so no more will be known.
+    `over`: what is compared has ended, so no more will be known; `left_s`: when it will end.
     """
     waits = [
         one.more_s
@@ -212,10 +213,12 @@ def not_known(judged: list[Judged], *, over: bool = False) -> str:
         start = "It ended before an answer was known" if over else "Not known yet"
         return f"{start}: {reasons[0]}" if reasons else start
     low, high = min(waits, key=lambda wait: wait[1] or float("inf"))
-    if over:
+    if over or low > left_s:
         needed = f"at least {words.about(max(low, 60))}"
         if high is not None and high <= 30 * 86400:
             needed = f"about {words.about_range(max(low, 60), max(high, 60))}"
+        if not over:
+            return f"Not known yet, and hardly before it ends: that takes {needed} longer"
         return f"It ended before an answer was known: that would have taken {needed} longer"
     if high is None or high > 30 * 86400:
         return f"Not known yet; {words.about_range(max(low, 60), None)} to go"

@@ -217,6 +217,13 @@ def test_not_known_says_how_long_or_why_and_promises_nothing_of_what_ended(
 ) -> None:
     assert not_known(given) == now
     assert not_known(given, over=True) == over
+    assert not_known(given, left_s=10_000) == now
+
+
+def test_what_will_end_before_an_answer_is_known_says_so() -> None:
+    assert not_known(waiting((7200, 40_000)), left_s=1500) == (
+        "Not known yet, and hardly before it ends: that takes about 2 to 11 h longer"
+    )
 
 
 @pytest.mark.parametrize(

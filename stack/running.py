@@ -17,8 +17,8 @@ from stack.layout import ROOT, Layout, StackError, port_is_free, write_private
 from stack.programs import Program
 from stack.supervisor import Supervisor
 
-PART_S = 60
-WEB_S = 90
+PART_S = 120
+WEB_S = 300  # a crash is seen at once; a busy machine only needs longer
 STREAMS_AFTER, SYNC_AFTER = 10, 15  # ports, counted from the web's
 LOOK_S = 0.5
 

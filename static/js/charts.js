@@ -6,19 +6,8 @@
     responsive: true, displayModeBar: false, displaylogo: false, showSendToCloud: false,
     plotlyServerURL: "", doubleClick: "reset", scrollZoom: false,
   };
-  const probe = document.createElement("span");
-  probe.hidden = true;
-  // Plotly is a megabyte and a half to read: it comes after the page is painted, not before.
-  const { plotly } = document.currentScript.dataset;
-  const painted = new Promise((done) => {
-    if (document.hidden) done();
-    else requestAnimationFrame(() => setTimeout(done));
-  });
-  painted.then(() => {
-    const script = Object.assign(document.createElement("script"), { src: plotly });
-    script.addEventListener("load", () => drawAll(document));
-    document.head.append(script);
-  });
+  const probe = Object.assign(document.createElement("span"), { hidden: true });
+  document.addEventListener("flipscope:plotly", () => drawAll(document));
 
   function colour(name, percent) {
     probe.style.color = `var(--${name})`;

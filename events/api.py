@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.http import HttpRequest, StreamingHttpResponse
+import orjson
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Body, Path, Router
 
 from events.export import export
@@ -36,14 +37,20 @@ def _told() -> Iterator[None]:
         ) from None
 
 
-@router.post("/query", summary="Ask the events; the specification is Honeycomb's")
+@router.post(
+    "/query",
+    summary="Ask the events; the specification is Honeycomb's",
+    response=dict[str, Any],
+)
 def query(
     request: HttpRequest, project: Path[str], environment: Path[str], spec: Body[dict[str, Any]]
-) -> dict[str, Any]:
+) -> HttpResponse:
     """Every aggregate is weighted by the events' sample rates; a flag is the column flags.KEY."""
     found = api_environment(request, project, environment)
     with _told():
-        return answer(found.id, spec)
+        given = answer(found.id, spec)
+    # Not by ninja, which reads thousands of numbers once more before it writes them.
+    return HttpResponse(orjson.dumps(given), content_type="application/json")
 
 
 @router.post("/export", summary="The raw events of a query, as NDJSON or Parquet")

@@ -1,14 +1,17 @@
 // What waits until the page is painted: Plotly, a megabyte and a half to read, where there are
-// pictures to come (meta "plotly"), and answers, as the event store may share the machine's cores.
+// pictures to come (meta "plotly"), and what the page itself asks for, as that may take long and
+// the event store may share the machine's cores.
 (() => {
+  const LONGEST_MS = 500; // a browser may not tell
   const plotly = document.querySelector("meta[name=plotly]")?.content;
   let isPainted = false;
   const painted = new Promise((done) => {
-    if (document.hidden) done();
-    else requestAnimationFrame(() => setTimeout(done));
+    if (document.hidden) return done();
+    new PerformanceObserver(done).observe({ type: "paint", buffered: true });
+    return setTimeout(done, LONGEST_MS);
   });
   document.addEventListener("htmx:confirm", (event) => {
-    if (isPainted || !event.target.matches(".asking")) return;
+    if (isPainted) return;
     event.preventDefault();
     painted.then(() => event.detail.issueRequest(true));
   });

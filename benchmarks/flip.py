@@ -28,13 +28,16 @@ AHEAD_S, RESTART_S = 40, 10
 IN_TIME_MS = 1000
 
 
-def run(clients: int, port: int) -> tuple[list[Seen], dict[str, Any]]:
-    """The whole run: what each kind saw, and the plan as the API tells it afterwards."""
+def run(clients: int, port: int, *, ahead_s: int = AHEAD_S) -> tuple[list[Seen], dict[str, Any]]:
+    """The whole run: what each kind saw, and the plan as the API tells it afterwards.
+
+    The flip is planned so many seconds ahead, in which all clients have to be there.
+    """
     stack = Stack(port)
     try:
         keys = stack.boot["environments"]["production"]
         stack.api("POST", "/flags", {"key": FLAG, "type": "boolean"})
-        planned = int(time.time()) + AHEAD_S
+        planned = int(time.time()) + ahead_s
         at = datetime.fromtimestamp(planned, UTC).isoformat()
         patch = {"enabled": True, "default_variant": "on"}
         plan = stack.api("POST", f"/flags/{FLAG}/plans", {"at": at, "patch": patch})

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.stack
 
 
 def test_a_flip_reaches_every_kind_of_client_at_its_second() -> None:
-    found, plan = run(9, free_port())
+    found, plan = run(9, free_port(), ahead_s=28)
     step = plan["steps"][0]
     planned, recorded = (datetime.fromisoformat(step[name]) for name in ("at", "recorded_at"))
     for seen in found:

@@ -4,7 +4,7 @@ with what is in it, so that browsers keep it for good and an upgrade is seen at 
 import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -45,10 +45,9 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What is sent, plain and gzipped, and the name of its content."""
+    """What is sent, and the name of its content."""
 
     plain: bytes
-    zipped: bytes
     digest: str
 
 
@@ -67,10 +66,16 @@ def _made(name: str) -> Bundle:
     text = joined.join(_source(path) for path in BUNDLES[name])
     plain = text.replace('url("../', f'url("{settings.STATIC_URL}').encode()
     digest = hashlib.sha256(plain).hexdigest()[:12]
-    return Bundle(plain, gzip.compress(plain, mtime=0), digest)
+    return Bundle(plain, digest)
 
 
 _kept = cache(_made)
+
+
+@lru_cache(maxsize=len(BUNDLES))
+def _zipped(plain: bytes) -> bytes:
+    """Only for who fetches it: a page needs but the address, and Plotly takes a while to zip."""
+    return gzip.compress(plain, mtime=0)
 
 
 def _source(path: str) -> str:
@@ -88,7 +93,7 @@ def show_asset(request: HttpRequest, digest: str, name: str) -> HttpResponse:
     found = bundle(name)
     zipped = "gzip" in request.headers.get("Accept-Encoding", "")
     response = HttpResponse(
-        found.zipped if zipped else found.plain, content_type=TYPES[Path(name).suffix]
+        _zipped(found.plain) if zipped else found.plain, content_type=TYPES[Path(name).suffix]
     )
     if zipped:
         response["Content-Encoding"] = "gzip"

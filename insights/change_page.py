@@ -78,11 +78,7 @@ def change_page(
         certainty=certainty(watch, environment.zone),
         where=reasons_of(findings).get("where"),
         beside=beside(environment, change, reasons_of(findings)),
-        entangled=[
-            one
-            for one in reasons_of(findings).get("same_time", [])
-            if one["change"] is None and one["answer"] not in ("independent", "too_little")
-        ],
+        entangled=[one for one in entangled(findings) if one["change"] is None],
         requests_url=_requests_url(change, findings, base),
     )
 
@@ -199,6 +195,12 @@ def _over_time(
         )
         for measure, name in shown
     ]
+
+
+def entangled(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Other changes and flags that explain what was found, or take part in it."""
+    seen = reasons_of(findings).get("same_time", [])
+    return [one for one in seen if one["answer"] not in ("independent", "too_little")]
 
 
 def reasons_of(findings: list[dict[str, Any]]) -> dict[str, Any]:

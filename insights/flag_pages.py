@@ -16,6 +16,7 @@ from insights.change_page import (
     ROWS_SHOWN,
     certainty,
     chosen,
+    entangled,
     ordered,
     pictures,
     reasons_of,
@@ -204,11 +205,7 @@ def flag_page(
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
         certainty=certainty(watch, environment.zone),
         where=reasons_of(findings).get("where"),
-        entangled=[
-            one
-            for one in reasons_of(findings).get("same_time", [])
-            if one["answer"] not in ("independent", "too_little")
-        ],
+        entangled=entangled(findings),
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
         doubled=_doubled(environment, flag, now),

@@ -23,14 +23,13 @@ from insights.entries import entries
 from insights.examine import Result
 from insights.parts import parts
 from insights.results import delta_json
+from insights.slices import step_of
 from insights.totals import Cut, shared_slices
 from insights.verdicts import Evidence, Judged, judge
 from insights.where import narrowed
 
 MOST = 8
 GROWN = 1.25  # by how much the events grow before they are divided again
-SLICES = 24
-SHORTEST_S = 60
 USUAL = ("latency_mean", "error_rate")
 APART = 3.0  # standard errors
 ABSENT = 0.35  # of the strongest build's effect, up to which another build has none
@@ -47,7 +46,7 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
         return before
     lead = result.findings[0].delta if result.findings else None
     scope = narrowed(comparison, lead.scope) if lead else comparison.scope
-    inside = replace(comparison, scope=scope, slice_s=_step(comparison))
+    inside = replace(comparison, scope=scope, slice_s=step_of(comparison))
     builds = _builds(inside)
     if len(builds) < 2:
         return None
@@ -67,11 +66,6 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
             _row(one) for one in sorted(kept, key=lambda one: measures.index(one.delta.measure))
         ],
     }
-
-
-def _step(comparison: Comparison) -> int:
-    seconds = (comparison.until - comparison.since).total_seconds()
-    return max(SHORTEST_S, math.ceil(seconds / SLICES))
 
 
 def _found(result: Result) -> list[str]:

@@ -41,7 +41,7 @@ def in_slices(
     if isinstance(comparisons[0].cohorts, Moment):
         return [replace(one, slice_s=0) for one in comparisons], [1.0] * len(comparisons)
     thin = max(events // IMPRESSION, 1)
-    wanted = [one if one.slice_s else replace(one, slice_s=_step(one)) for one in comparisons]
+    wanted = [one if one.slice_s else replace(one, slice_s=step_of(one)) for one in comparisons]
     traffic = _traffic(wanted, cut, thin)
     within = [_while_both(one, own) for one, own in zip(wanted, traffic, strict=True)]
     if within != wanted:
@@ -81,7 +81,7 @@ def _while_both(one: Comparison, traffic: Traffic) -> Comparison:
         return one
     since, until = (datetime.fromtimestamp(at / 1e6, UTC) for at in (first, last))
     within = replace(one, since=max(one.since, since), until=min(one.until, until + A_MOMENT))
-    return replace(within, slice_s=_step(within))
+    return replace(within, slice_s=step_of(within))
 
 
 def _pace(slice: Any, events: Any) -> float:
@@ -93,7 +93,8 @@ def _pace(slice: Any, events: Any) -> float:
     return float(np.clip(traffic[len(slices) // 2 :].mean() / traffic.mean(), 0.1, 10.0))
 
 
-def _step(comparison: Comparison) -> int:
+def step_of(comparison: Comparison) -> int:
+    """How many seconds a slice of its window takes."""
     seconds = (comparison.until - comparison.since).total_seconds()
     return max(SHORTEST_SLICE_S, math.ceil(seconds / SLICES))
 

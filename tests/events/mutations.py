@@ -154,9 +154,11 @@ class Handler:
     def __init__(self) -> None:
         from django.core.handlers.base import BaseHandler
         from django.test import RequestFactory
+        from django.urls import get_resolver
 
         self._handler, self._factory = BaseHandler(), RequestFactory(SERVER_NAME="localhost")
         self._handler.load_middleware()
+        get_resolver().url_patterns  # noqa: B018  # imported once, in no request's time
 
     def post(self, path: str, body: bytes, **named: Any) -> Any:
         return self._handler.get_response(self._factory.post(path, body, **named))

@@ -57,7 +57,7 @@ lint: install-dev
 	$(PY) -m mypy .
 
 test: lint chromium node-clients
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist worksteal
 
 fuzz: install-dev
 	$(PY) -m tests.events.mutations --requests 1000000

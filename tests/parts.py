@@ -48,5 +48,13 @@ def start() -> Path:
     return folder
 
 
-if not {"--help", "-h", "--version"} & set(sys.argv):
+def _runs_tests() -> bool:
+    """Not where pytest only tells of itself, nor where its workers (`-n 2`) run them all."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return True
+    return not {"--help", "-h", "--version", "-n"} & set(sys.argv)
+
+
+if _runs_tests():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts are stopped
     os.environ["FLIPSCOPE_DATA"] = str(start())

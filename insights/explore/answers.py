@@ -141,7 +141,6 @@ def drawn(
     marks = annotations.changes(
         environment.id, asked.since, asked.until, question.marks, _service(question)
     )
-    apart = annotations.APART_ON_BOARDS if prefix else annotations.APART
     frame = Frame(
         since=asked.since,
         until=asked.until,
@@ -149,7 +148,7 @@ def drawn(
         zone=zone,
         base=base,
         prefix=prefix,
-        groups=tuple(annotations.grouped(marks, asked.since, asked.until, apart)),
+        groups=tuple(annotations.grouped(marks, asked.since, asked.until)),
     )
     found = tuple(pictures(given, question.by, frame)) if given["results"] else ()
     took = words.milliseconds(given["took_ms"])

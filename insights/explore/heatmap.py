@@ -69,7 +69,11 @@ def heatmap(
         },
         annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"),
     ]
-    layout["meta"] = {"column": field, "edges": [[low, high] for low, high in ladder]}
+    layout["meta"] = {
+        "column": field,
+        "edges": [[low, high] for low, high in ladder],
+        "rows": texts,  # for those who choose a box by keyboard
+    }
     names, table = _bands(z, ladder, steps, frame.zone, form)
     sums = [sum(filter(None, row)) for row in z]
 

@@ -50,7 +50,9 @@
     const plot = figure.querySelector("[data-plot]");
     if (!source || !plot || !window.Plotly) return;
     document.body.append(probe);
-    const { data, layout } = resolve(JSON.parse(source.textContent));
+    const detail = JSON.parse(source.textContent);
+    plot.dispatchEvent(new CustomEvent("flipscope:drawing", { bubbles: true, detail }));
+    const { data, layout } = resolve(detail);
     if (plot.clientWidth < 480) { // no room for them on a phone; the list beside has them
       layout.annotations = layout.annotations?.filter(({ name }) => name !== "wide");
       for (const part of ["tickvals", "ticktext"]) { // else Plotly turns them on their side
@@ -78,5 +80,17 @@
     if (event.target.matches?.("[data-plot]")) window.Plotly?.purge(event.target);
   });
   document.addEventListener("flipscope:theme", () => drawAll(document));
+  // Plotly fits a picture to its new width; what stands on it is placed anew once the width rests.
+  const RESTS_MS = 250;
+  let width = innerWidth;
+  let later;
+  addEventListener("resize", () => {
+    clearTimeout(later);
+    if (innerWidth === width) return; // a phone's bar that comes and goes
+    later = setTimeout(() => {
+      width = innerWidth;
+      drawAll(document);
+    }, RESTS_MS);
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));
 })();

@@ -1,8 +1,9 @@
 """Explore in a real browser: ask, drag, follow a finding to one trace, share; by keyboard too."""
 
+import itertools
 import random
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from events.store.read import QueryStopped, Statement
 from insights.explore.keeping import add_panel, new_board
 from projects.access import Access
 from projects.models import Environment, Role
+from releases.changes import NewChange, record
 from releases.models import Change
 from tests.browser.conftest import Open
 from tests.conftest import PASSWORD, Cast
@@ -359,6 +361,43 @@ def test_a_marked_change_is_read_and_opened_by_touch_and_by_keyboard(
     page.wait_for_url(f"**/changes/{change.id}")
 
 
+DRAWN_MARKS = """() => {
+    const plot = document.querySelector("[data-plot]");
+    const { xaxis } = plot._fullLayout;
+    const { x, text } = plot.data.find(({ name }) => name === "changes");
+    return { width: xaxis._length, at: x.map((one) => xaxis.d2p(one)),
+        count: text.reduce((sum, one) => sum + Number(one || 1), 0) };
+}"""
+
+
+def test_marks_never_lie_on_each_other_however_narrow_the_picture(
+    live_server: Any, environment: Environment, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    many, now = 60, datetime.now(UTC)
+    for number in range(many):
+        record(
+            NewChange(
+                environment_id=environment.id, kind=("deploy", "flag", "marker")[number % 3],
+                time=now - timedelta(minutes=1.9 * number + 1), title=f"Change {number}",
+            )
+        )  # fmt: skip
+    page = signed_in(open_page, live_server)
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms")
+    groups = []
+    for width in (1400, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            f"() => document.querySelector('[data-plot]')?._fullLayout?.width < {width}"
+        )
+        page.wait_for_timeout(600)  # once the width rests
+        drawn = page.evaluate(DRAWN_MARKS)
+        assert drawn["count"] == many
+        groups.append(len(drawn["at"]))
+        assert all(after - at > 17 for at, after in itertools.pairwise(drawn["at"])), width
+        assert -1 < drawn["at"][0] <= drawn["at"][-1] < drawn["width"] + 1
+    assert groups[0] > 2 * groups[1] > 6
+
+
 def test_without_script_the_page_answers_all_the_same(
     live_server: Any, slow: list[dict[str, Any]], open_page: Open
 ) -> None:
@@ -368,3 +407,73 @@ def test_without_script_the_page_answers_all_the_same(
     page.get_by_label("Split by field 1").fill("pod")
     page.get_by_role("button", name="Ask").click()
     expect(page.locator("#_answer td.value")).to_have_count(6)
+
+
+def test_a_box_is_chosen_with_arrow_keys_and_drawn(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(HEATMAP)
+    button = page.get_by_role("button", name="Choose with arrow keys")
+    expect(button).to_be_visible()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".aim")).to_have_count(2)
+    said = page.locator("[data-box-said]")
+    expect(said).to_contain_text("Enter begins here")
+    for key in ("Home", "PageUp", "PageUp", "PageUp"):
+        page.keyboard.press(key)
+    expect(said).to_contain_text(re.compile(r"\d\d:\d\d:\d\d, .+ to .+: \d+ events"))
+    page.keyboard.press("Enter")
+    for key in ("End", "ArrowDown", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    panel = page.evaluate(
+        "(() => { const { xaxis, yaxis } = document.querySelector('[data-plot]')._fullLayout;"
+        " return [xaxis._length, yaxis._length]; })()"
+    )
+    box = page.locator(".dragged").bounding_box()
+    assert box is not None
+    assert box["width"] == pytest.approx(panel[0], abs=6)
+    assert 0 < box["height"] < panel[1] / 2
+    low = float(page.get_by_role("textbox", name="duration_ms from").input_value())
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/explore/difference?*")
+    asked = parse_qs(urlsplit(page.url).query)
+    assert float(asked["box_low"][0]) == low > 100
+    expect(page.locator(".answer")).to_contain_text("has F = on")
+    assert complaints == []
+
+
+def test_what_is_written_under_a_picture_is_drawn_on_it_and_escape_takes_it_away(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(HEATMAP)
+    expect(page.get_by_role("button", name="Choose with arrow keys")).to_be_visible()
+    shade = page.locator(".dragged")
+    expect(shade).to_have_count(0)
+    page.get_by_role("textbox", name="duration_ms from").fill("1000")
+    expect(shade).to_have_count(1)
+    whole = shade.bounding_box()
+    page.get_by_role("textbox", name="to", exact=True).last.fill("2000")
+    part = shade.bounding_box()
+    assert whole is not None
+    assert part is not None
+    assert part["height"] < whole["height"]
+    assert part["y"] > whole["y"]
+    page.get_by_role("button", name="Choose with arrow keys").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    expect(shade).to_have_count(0)
+    expect(page.locator(".aim")).to_have_count(0)
+    assert page.get_by_role("textbox", name="duration_ms from").input_value() == ""
+    # A time on lines, the same way.
+    page.goto(f"{EXPLORE}?op=P95&of=duration_ms")
+    page.get_by_role("button", name="Choose with arrow keys").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-box-said]")).to_contain_text("ms")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(shade).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/what-changed?*")

@@ -45,7 +45,9 @@ def test_a_mark_says_who_and_what_and_leads_to_its_change(marked: Environment) -
     drawn = annotations.trace(groups, zone=ZoneInfo("UTC"), base="/acme/production", yaxis="y2")
     assert drawn["hovertext"][-1] == "13:55:00 deploy 0, ada"
     change = groups[-1].told[0].change
-    assert drawn["customdata"][-1] == f"/acme/production/changes/{change.id}"
+    link, kind, until = drawn["customdata"][-1]
+    assert (link, kind) == (f"/acme/production/changes/{change.id}", "deploy")
+    assert datetime.fromisoformat(until) == change.time + timedelta(seconds=1)
     assert len(set(drawn["marker"]["symbol"])) == 3
     assert len(set(drawn["marker"]["color"])) == 3
 

@@ -1,6 +1,5 @@
 """An address says a question, the whole question, and nothing else; texts become typed values."""
 
-import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +11,7 @@ from events.query.catalog import Known
 from events.query.spec import QueryError
 from insights.changes import Told
 from insights.explore import units
-from insights.explore.annotations import APART, grouped, said
+from insights.explore.annotations import grouped, said
 from insights.explore.asking import unanswered
 from insights.explore.difference_page import distribution
 from insights.explore.frame import Frame
@@ -265,9 +264,3 @@ def test_marks_that_would_touch_become_one_with_a_number() -> None:
         ("deploy", 2), ("flag", 1), ("deploy", 1),
     ]  # fmt: skip
     assert said(groups) == "Marked: 3 deploys (squares) and 1 flag change (diamonds)."
-    # A flag's mark that would lie on a deploy's stands beside it; its line stays where it is.
-    drawn = [group.at + group.aside for group in groups]
-    width = timedelta(hours=1) * APART
-    assert all(later - before >= width for before, later in itertools.pairwise(drawn))
-    assert groups[1].aside > timedelta(0)
-    assert [group.aside for group in (groups[0], groups[2])] == [timedelta(0)] * 2

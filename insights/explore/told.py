@@ -39,6 +39,12 @@ def _said(question: Question, given: dict[str, Any], which: str) -> str:
         parts = [phrase(name, rows[0][name], question) for name in shown]
         text = f"{_some(parts)}{which}{_earlier(question, given, rows[0], spoken)}"
         return f"{_capital(text)}."
+    alone = len(rows) == 1 and not {"other", "compare"} & given.keys() and not question.having
+    if alone and all(rows[0][name] is None for name in question.by):
+        # As a mistyped flag is: every request is in the group without one.
+        parts = [phrase(name, rows[0][name], question) for name in shown]
+        named = words.joined([name.removeprefix("flags.") for name in question.by])
+        return f"No {_thing(question)} has {named}: {_some(parts)} without it{which}."
     row = _outstanding(question, rows, spoken)
     more = [phrase(name, row[name], question) for name in shown if name != spoken]
     first = f"{group(row, question.by)}: {phrase(spoken, row[spoken], question)}"

@@ -33,8 +33,8 @@
 // Marks of changes at the width that there is: those of one kind that would touch become one with a
 // number, others stand side by side. Their lines stay where they are.
 (() => {
-  const TOUCH_PX = 18;
-  const FAR_PX = 40; // how far from its line a mark may stand: one of each kind beside each other
+  const TOUCH_PX = 20;
+  const FAR_PX = 42; // how far from its line a mark may stand: one of each kind beside each other
   const LINE_PX = 12; // lines closer than this in all would be a wall
   const SAID = 10; // lines of words
   const STRONG = ["@worse", "@better"];

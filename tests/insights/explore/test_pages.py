@@ -396,6 +396,9 @@ def test_a_question_too_large_says_so_and_how_to_ask_less(
     text = shown(viewer_page, "by=id")
     assert "<title>Too large a question" in text
     assert "Ask for a shorter time or fewer groups." in text
+    (less,) = re.findall(r'href="[^"]+explore\?([^"]+)">Ask of the last 15 minutes', text)
+    settings.EVENTS_QUERY_BYTES = 1024**3
+    assert "Too large" not in shown(viewer_page, less.replace("&amp;", "&"))
 
 
 def test_what_would_follow_a_stopped_statement_does_not_run(environment: Environment) -> None:

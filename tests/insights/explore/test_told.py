@@ -47,6 +47,12 @@ TIGHT: list[tuple[str, Question, dict[str, Any], str]] = [
     ),
     ("no group", Question(by=("route",)), given(), "No request matches in the last 2 hours."),
     (
+        "a flag that nobody saw",
+        Question(show=(P95,), by=("flags.NOPE",)),
+        given({"flags.NOPE": None, P95: 475.0}),
+        "No request has NOPE: p95 latency 475 ms without it in the last 2 hours.",
+    ),
+    (
         "no number",
         Question(show=("AVG(rows)",)),
         given({"AVG(rows)": None}),

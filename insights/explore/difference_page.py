@@ -150,9 +150,9 @@ def distribution(
             "layout": {
                 "barmode": "group",
                 "bargap": 0.15,
-                "xaxis": {"type": "category", "nticks": 10},
+                "xaxis": {"type": "category", "nticks": 5, "tickangle": 0},
                 "yaxis": {"tickformat": ".0%", "rangemode": "tozero"},
-                "margin": {"l": 60, "r": 12, "t": 10, "b": 50},
+                "margin": {"l": 60, "r": 12, "t": 10, "b": 34},
             },
         },
         columns=(field, names[0].capitalize(), names[1].capitalize()),

@@ -17,6 +17,7 @@ import json
 import math
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def looks(count: int) -> list[float]:
 def false_alarms(day: Requests, at: list[float]) -> dict[str, Any]:
     """Which methods were wrong at some look of this day, and what Flipscope was wrong about."""
     wrong: dict[str, Any] = dict.fromkeys(METHODS, False)
-    plan = fixed_length.FixedLength(START, START + DAY)
+    plan = fixed_length.FixedLength(START, START + DAY, START)
     for until in at:
         seen = day.time < until
         sizes = [int((seen & (day.arm == arm)).sum()) for arm in (0, 1)]
@@ -60,7 +61,7 @@ def false_alarms(day: Requests, at: list[float]) -> dict[str, Any]:
             continue
         found = deltas(totals(day, until))
         weights = family_weights(found)
-        plan = fixed_length.looked(plan, found, weights, START + DAY * until)
+        plan = fixed_length.looked(replace(plan, now=START + DAY * until), found, weights)
         half = claimed(found, weights, multiple.RATE - fixed_length.ALPHA)
         for method, claims in (
             ("flipscope", claimed(found, weights)),

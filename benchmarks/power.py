@@ -16,7 +16,7 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -104,7 +104,7 @@ def first_verdicts(
 ) -> dict[str, float]:
     """By method, the days after which anything is called worse; infinite if never."""
     found = dict.fromkeys((*OWN, *peers), math.inf)
-    plan = fixed_length.FixedLength(START, START + DAY * horizon.known)
+    plan = fixed_length.FixedLength(START, START + DAY * horizon.known, START)
     for at in horizon.looks:
         until = at / horizon.days
         waiting = [name for name, when in found.items() if math.isinf(when)]
@@ -115,7 +115,7 @@ def first_verdicts(
         if set(waiting) & set(OWN):
             seen = deltas(totals(of, until))
             weights = family_weights(seen)
-            plan = fixed_length.looked(plan, seen, weights, START + DAY * at)
+            plan = fixed_length.looked(replace(plan, now=START + DAY * at), seen, weights)
             if _worse(seen, claimed(seen, weights)):
                 found["flipscope"] = min(found["flipscope"], at)
             half = claimed(seen, weights, multiple.RATE - fixed_length.ALPHA)

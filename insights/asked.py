@@ -11,8 +11,9 @@ from typing import Any
 from events.store.read import Statement, moment, run
 from flags.models import Flag
 from insights.cohorts import Builds, Comparison, Scope, Variants
-from insights.examine import NothingToCompare, Result, examine
-from insights.exposed import baseline_of, plan_between, seen
+from insights.comparison import NothingToCompare, totals
+from insights.examine import Result, examined
+from insights.exposed import baseline_of, plan_of, seen
 from insights.models import Watch
 from insights.results import delta_json, finding_json, health_json, mix_json, sample_ratio_json
 from projects.models import Environment
@@ -62,7 +63,8 @@ def compared(environment: Environment, question: Question, now: datetime) -> dic
     asked = replace(question, since=since, until=until)
     try:
         comparison, flag = _comparison(environment, asked)
-        result = examine(comparison, _plan(comparison, flag))
+        found = totals(comparison)
+        result = examined(found, plan_of(found.comparison, flag))
     except NothingToCompare as reason:
         raise ApiError(422, "nothing_to_compare", str(reason)) from reason
     base = f"/{environment.project.slug}/{environment.slug}"
@@ -156,13 +158,6 @@ def _build_and_its_baseline(environment: Environment, asked: Question) -> tuple[
             " widen it to reach back before the deploy."
         )
     return services[0], baseline
-
-
-def _plan(comparison: Comparison, flag: Flag | None) -> Any:
-    if not isinstance(comparison.cohorts, Variants):
-        return None
-    of = comparison.cohorts
-    return plan_between(flag, of.baseline, of.candidate, (comparison.since, comparison.until))
 
 
 def _answer(result: Result, watch: Watch | None, base: str, *, anchored: bool) -> dict[str, Any]:

@@ -13,43 +13,39 @@ from typing import Any
 from events.store.read import Statement, moment, run
 from insights import scan
 from insights.cohorts import Builds, Callers, Comparison, Scope
-from insights.comparison import NothingToCompare, cut_of, side_by_side, totals_of
+from insights.comparison import NothingToCompare, cut_of, totals_of
 from insights.deltas import Delta, measured
 from insights.findings import Finding
 from insights.parts import parts
+from insights.slices import step_of
 from insights.totals import Totals, shared_slices
 from insights.verdicts import Judged
 
 LEVELS = 3  # how far up the chain of calls
 MOST = 6  # services, the nearest and busiest first
 SAMPLE = 4000
-SLICES = 24
-SHORTEST_S = 60
-Caller = tuple[Comparison, Totals]
 
 
-def seen_by(comparison: Comparison) -> list[Caller]:
-    """Each service that calls the one of `comparison`, which is of two builds.
+def seen_by(together: Comparison) -> list[Totals]:
+    """Of each service that calls the one of `together`: two builds in the time that they share.
 
-    Empty where nothing calls it. Raises NothingToCompare where the builds did not run side by side.
+    Empty where nothing calls it.
     """
-    builds = comparison.cohorts
+    builds = together.cohorts
     if not isinstance(builds, Builds):
         raise TypeError("callers are of builds")
-    together = side_by_side(comparison)
     window = (together.since, together.until)
-    seconds = (together.until - together.since).total_seconds()
     found = []
-    for service in callers_of(comparison.environment_id, builds.service, *window)[:MOST]:
+    for service in callers_of(together.environment_id, builds.service, *window)[:MOST]:
         asked = Comparison(
-            comparison.environment_id,
+            together.environment_id,
             Callers(builds.service, builds.baseline, builds.candidate),
             *window,
             scope=Scope(service),
-            slice_s=max(SHORTEST_S, round(seconds / SLICES)),
+            slice_s=step_of(together),
         )
         if (totals := _totals(asked)) is not None:
-            found.append((asked, totals))
+            found.append(totals)
     return found
 
 
@@ -62,10 +58,9 @@ def _totals(asked: Comparison) -> Totals | None:
     return None if isinstance(found, NothingToCompare) else shared_slices(found)
 
 
-def deltas_of(caller: Caller) -> list[Delta]:
+def deltas_of(found: Totals) -> list[Delta]:
     """Those of the calling service as a whole, under its name, then of its routes."""
-    comparison, found = caller
-    whole = comparison.scope
+    whole = found.comparison.scope
     everything, *places = parts(found)
     listed = [named(one, whole) for one in measured(everything)]
     for place in places:

@@ -28,7 +28,10 @@ class NothingToCompare(Exception):
 
 
 def totals(comparison: Comparison) -> Totals:
-    """Both cohorts of one comparison. Raises NothingToCompare, StoreUnavailable, QueryTooLarge."""
+    """Both cohorts of one comparison, in the time that they share: `comparison` of what is found.
+
+    Raises NothingToCompare, StoreUnavailable, QueryTooLarge.
+    """
     comparison = side_by_side(comparison)
     found = totals_of_many([comparison])[0]
     if isinstance(found, NothingToCompare):
@@ -52,7 +55,7 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     during: tuple[scan.Piece, ...] = (ALL,)
     users: tuple[scan.Piece, ...] = (ALL,)
     if isinstance(comparisons[0].cohorts, Variants):
-        during, users = times(comparisons, events), shares_of_users(events)
+        during, users = times(sliced, events), shares_of_users(events)
     found = scanned(
         lambda only, piece: scan.source(sliced, cut, only=only, piece=piece), cut, during, users
     )
@@ -144,6 +147,7 @@ def _one(
         squares=bins["squares"].astype(np.float64),
     )
     return gathered(
+        comparison,
         cut,
         rows,
         by_bin,

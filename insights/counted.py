@@ -8,7 +8,7 @@ def shares(found: Source) -> Source:
     """Events by cohort and slice: whether a variant's share of traffic changed, and when each was
     served first and last."""
     return Source(
-        f"""SELECT cohort, slice, count() AS events,
+        f"""SELECT cohort, slice, count() AS events, sum(w) AS weight,
                 toUnixTimestamp64Micro(min(time)) AS first,
                 toUnixTimestamp64Micro(max(time)) AS last
             FROM {found.sql} GROUP BY cohort, slice""",  # noqa: S608

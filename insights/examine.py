@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from insights import callers, clocks, fixed_length, placebos, pools, sentences, usual
-from insights.callers import Caller
 from insights.cohorts import Comparison, Moment, Scope, Variants
 from insights.comparison import NothingToCompare, totals
 from insights.deltas import Delta, deltas, measured
@@ -97,15 +96,14 @@ def examine(
     comparison: Comparison, plan: Plan | None = None, length: FixedLength | None = None
 ) -> Result:
     """One look at a comparison. Raises NothingToCompare, StoreUnavailable or QueryTooLarge."""
-    return examined(comparison, totals(comparison), plan, length)
+    return examined(totals(comparison), plan, length)
 
 
 def examined(
-    comparison: Comparison,
     found: Totals,
     plan: Plan | None = None,
     length: FixedLength | None = None,
-    above: Sequence[Caller] = (),
+    above: Sequence[Totals] = (),
     known: Health | None = None,
 ) -> Result:
     """A look at totals that have been fetched, of a deploy with those of its callers.
@@ -113,14 +111,14 @@ def examined(
     `known` is the flag's health, asked for here where the caller has not.
     Raises StoreUnavailable or QueryTooLarge.
     """
+    comparison = found.comparison
     of = comparison.cohorts
     if isinstance(of, Moment):
-        return _told(_before_and_after(comparison, found), found)
+        return _told(_before_and_after(found), found)
     if isinstance(of, Variants) and known is None:
         known = health(comparison.environment_id, of.flag, comparison.since, comparison.until)
     return _told(
-        judged_side_by_side(comparison, found, plan or Plan(), known or Health(), length, above),
-        found,
+        judged_side_by_side(found, plan or Plan(), known or Health(), length, above), found
     )
 
 
@@ -133,12 +131,11 @@ def _told(result: Result, found: Totals) -> Result:
 
 
 def judged_side_by_side(
-    comparison: Comparison,
     found: Totals,
     plan: Plan,
     known: Health,
     length: FixedLength | None = None,
-    above: Sequence[Caller] = (),
+    above: Sequence[Totals] = (),
 ) -> Result:
     """Two cohorts at the same time, with what is known of the flag's health. Asks no store.
 
@@ -153,7 +150,7 @@ def judged_side_by_side(
     evidence: Evidence = "randomised" if by_chance else "concurrent"
     note = sentences.EVIDENCE["ramp" if plan.split and plan.moving else evidence]
     withheld = known.withheld(split=plan.split and not plan.moving)
-    if not isinstance(comparison.cohorts, Variants):
+    if not isinstance(found.comparison.cohorts, Variants):
         note = "Concurrent: both served requests in the same minutes, which are compared"
     if ratio and ratio.mismatch:
         evidence = "concurrent"
@@ -174,14 +171,14 @@ def judged_side_by_side(
             " as planned can't be checked"
         )
     found = shared_slices(found)
-    own = _deltas(found, comparison)
+    own = _deltas(found)
     theirs = [callers.deltas_of(one) for one in above]
     if known.askew and not any(one.tested for one in own if one.measure != "traffic"):
         withheld = withheld or known.askew
     everything = [*own, *(delta for each in theirs for delta in each)]
     weights = joint_weights(own, theirs)
     if length is not None:
-        length = fixed_length.looked(length, everything, weights, comparison.until)
+        length = fixed_length.looked(length, everything, weights)
         note += f"; {sentences.fixed_length(length)}"
     judged = judge(
         everything,
@@ -191,7 +188,7 @@ def judged_side_by_side(
         length=length,
         weights=weights,
     )
-    result = _result(comparison, found, evidence, ratio, judged[: len(own)], note)
+    result = _result(found, evidence, ratio, judged[: len(own)], note)
     rest = iter(judged[len(own) :])
     seen = [
         _caller(one, [next(rest) for _ in each]) for one, each in zip(above, theirs, strict=True)
@@ -199,18 +196,17 @@ def judged_side_by_side(
     return replace(result, health=known, length=length, callers=tuple(seen))
 
 
-def _caller(caller: Caller, judged: list[Judged]) -> Result:
+def _caller(found: Totals, judged: list[Judged]) -> Result:
     """What one service that calls a deployed one shows, judged already."""
-    comparison, found = caller
-    whole = comparison.scope
-    result = _result(
-        comparison, found, "concurrent", None, [callers.unnamed(one, whole) for one in judged], ""
-    )
+    whole = found.comparison.scope
+    own = [callers.unnamed(one, whole) for one in judged]
+    result = _result(found, "concurrent", None, own, "")
     named = [callers.told(one, whole) for one in result.findings]
     return replace(result, judged=judged, findings=named)
 
 
-def _before_and_after(comparison: Comparison, found: Totals) -> Result:
+def _before_and_after(found: Totals) -> Result:
+    comparison = found.comparison
     moment = comparison.cohorts
     assert isinstance(moment, Moment)  # noqa: S101  # the caller's branch, for the type checker
     drifts = placebos.drifts(comparison)
@@ -227,25 +223,24 @@ def _before_and_after(comparison: Comparison, found: Totals) -> Result:
     )
     withheld = clocks.said(askew) or withheld  # before and after are not what they seem
     judged = judge(
-        [usual.beyond(one, drifts) for one in _deltas(found, comparison)],
+        [usual.beyond(one, drifts) for one in _deltas(found)],
         "before_after",
         elapsed_s=found.seconds[1],
         withheld=withheld,
         gate=gate,
     )
     note = f"{sentences.EVIDENCE['before_after']}; {placebos.said(drifts)}"
-    return _result(comparison, found, "before_after", None, judged, note)
+    return _result(found, "before_after", None, judged, note)
 
 
-def _deltas(found: Totals, comparison: Comparison) -> list[Delta]:
+def _deltas(found: Totals) -> list[Delta]:
     """All scopes; only the whole where the comparison itself asks for one scope."""
-    if comparison.scope.route:
+    if found.comparison.scope.route:
         return list(measured(part(found, None)))
     return deltas(found)
 
 
 def _result(
-    comparison: Comparison,
     found: Totals,
     evidence: Evidence,
     ratio: sample_ratio.SampleRatio | None,
@@ -255,7 +250,7 @@ def _result(
     told = findings(judged, found)
     events = found.events.sum(axis=(1, 2))
     return Result(
-        comparison=comparison,
+        comparison=found.comparison,
         evidence=evidence,
         events=(int(events[0]), int(events[1])),
         units=found.units.whole,
@@ -265,7 +260,7 @@ def _result(
         findings=told,
         note=note,
         curves=_curves(found, told),
-        mix=None if comparison.scope.route or found.events.shape[1] > 1 else mix(found),
+        mix=None if found.comparison.scope.route or found.events.shape[1] > 1 else mix(found),
         read_rows=found.read_rows,
         took_ms=found.took_ms,
     )
@@ -284,9 +279,10 @@ def _curves(found: Totals, told: list[Finding]) -> dict[Scope, Any]:
 
 def _curve(found: Totals, place: int | None) -> dict[str, Any]:
     of = part(found, place)
-    bins = found.bins[:, :, of.keep, :].sum(axis=(1, 2))
+    bins = of.binned()
     seen = np.flatnonzero(bins.sum(axis=0))
     first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, 0)
+    by_code = {code: of.evened(grid.sum(axis=3)) for code, grid in found.codes.items()}
     edges = range(first, last + 1 + CURVE_STEP, CURVE_STEP)
     curve: dict[str, Any] = {
         "ms": [round(math.exp((found.first_bin + e) / quantiles.BINS_PER_E), 3) for e in edges],
@@ -299,7 +295,7 @@ def _curve(found: Totals, place: int | None) -> dict[str, Any]:
         curve["below"].append(
             [round(float(below[min(e, len(below) - 1)]) / total, 5) for e in edges]
         )
-        codes = {code: float(of.grid(grid)[arm].sum()) for code, grid in found.codes.items()}
+        codes = {code: float(shares[arm]) for code, shares in by_code.items()}
         curve["statuses"].append(
             {str(code): round(part / total, 6) for code, part in sorted(codes.items()) if part}
         )

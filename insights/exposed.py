@@ -11,6 +11,7 @@ from flags.models import Flag, FlagVersion
 from flags.rules import TARGETING_KEY
 from flags.surroundings import leaned_on
 from flags.wrong import DefinitionError
+from insights.cohorts import Comparison, Variants
 from insights.examine import Plan
 
 BASELINE_NAMES = ("off", "false", "control", "baseline", "disabled", "0", "none")
@@ -71,6 +72,14 @@ def baseline_of(variants: list[str], flag: Flag | None) -> str:
             if variant.lower() == name:
                 return variant
     return variants[0]
+
+
+def plan_of(comparison: Comparison, flag: Flag | None) -> Plan:
+    """How a flag's variants were assigned in the time that a comparison is of."""
+    of = comparison.cohorts
+    if not isinstance(of, Variants):
+        return Plan()
+    return plan_between(flag, of.baseline, of.candidate, (comparison.since, comparison.until))
 
 
 def plan_between(

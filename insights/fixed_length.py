@@ -23,13 +23,14 @@ LEAST_GROWTH = 1.02  # of what is known between two looks: less is no look
 
 @dataclass(frozen=True, slots=True)
 class FixedLength:
-    """From `start` to `end`; `looks` so far as (part of the length, events seen by then).
+    """From `start` to `end`, looked at now; `looks` so far as (part of the length, events seen).
 
     `crossed` holds the deltas that crossed their bound at some look, with the direction.
     """
 
     start: datetime
     end: datetime
+    now: datetime
     looks: tuple[tuple[float, float], ...] = ()
     crossed: tuple[tuple[str, int], ...] = ()
 
@@ -41,23 +42,24 @@ class FixedLength:
         return {"looks": [list(look) for look in self.looks], "crossed": list(self.crossed)}
 
 
-def kept(start: datetime, end: datetime | None, looks: dict[str, Any]) -> FixedLength | None:
-    """As a watch keeps it; None without a known end."""
+def kept(
+    start: datetime, end: datetime | None, now: datetime, looks: dict[str, Any]
+) -> FixedLength | None:
+    """As a watch keeps it, at a look `now`; None without a known end."""
     if end is None or end <= start:
         return None
     return FixedLength(
         start,
         end,
+        now,
         tuple((float(part), float(events)) for part, events in looks.get("looks", ())),
         tuple((str(name), int(sign)) for name, sign in looks.get("crossed", ())),
     )
 
 
-def looked(
-    plan: FixedLength, deltas: Sequence[Delta], weights: Sequence[float], at: datetime
-) -> FixedLength:
+def looked(plan: FixedLength, deltas: Sequence[Delta], weights: Sequence[float]) -> FixedLength:
     """The plan after a look at these deltas; the same plan where no look is due."""
-    part = min((at - plan.start) / (plan.end - plan.start), 1.0)
+    part = min((plan.now - plan.start) / (plan.end - plan.start), 1.0)
     events = float(max((sum(delta.events) for delta in deltas), default=0))
     last_part, last_events = plan.looks[-1] if plan.looks else (0.0, 0.0)
     due = part >= 1 or (part - last_part >= 1 / MOST_LOOKS and events > last_events * LEAST_GROWTH)

@@ -16,8 +16,8 @@ from insights.by_build import by_build
 from insights.claims import claim, held
 from insights.cohorts import Builds, Comparison, Instances, Moment, Variants
 from insights.comparison import totals
-from insights.examine import NothingToCompare, Plan, Result, examine, examined, window_of
-from insights.exposed import baseline_of, plan_between, seen
+from insights.examine import NothingToCompare, Result, examine, examined, window_of
+from insights.exposed import baseline_of, plan_of, seen
 from insights.fixed_length import FixedLength, kept
 from insights.models import MOMENT_LENGTH, Watch
 from insights.reasons import reasons
@@ -98,8 +98,8 @@ def _examined_flag(watch: Watch, now: datetime) -> Result:
         others = [variant for variant in variants if variant != watch.baseline]
         watch.candidate = others[0]
         watch_others(watch, others[1:MOST_VARIANTS], now)
-    plan = plan_in_force(watch, flag, now)
-    return examine(variants_compared(watch, now), plan, length_of(watch))
+    found = totals(variants_compared(watch, now))
+    return examined(found, plan_of(found.comparison, flag), length_of(watch, now))
 
 
 def variants_compared(watch: Watch, now: datetime) -> Comparison:
@@ -112,15 +112,9 @@ def variants_compared(watch: Watch, now: datetime) -> Comparison:
     )
 
 
-def plan_in_force(watch: Watch, flag: Flag | None, now: datetime) -> Plan:
-    """How the flag's variants were assigned while this watch ran."""
-    window = (watch.started_at, watch.ended_at or now)
-    return plan_between(flag, watch.baseline, watch.candidate, window)
-
-
-def length_of(watch: Watch) -> FixedLength | None:
+def length_of(watch: Watch, now: datetime) -> FixedLength | None:
     """The plan of a watch whose end was known in advance, as its looks have left it."""
-    return kept(watch.started_at, watch.planned_end, watch.length)
+    return kept(watch.started_at, watch.planned_end, watch.ended_at or now, watch.length)
 
 
 def _examined_build(watch: Watch, now: datetime) -> Result:
@@ -148,10 +142,9 @@ def _examined_together(watch: Watch, now: datetime) -> Result | None:
     since = watch.started_at - SIDE_BY_SIDE
     until = min(now, watch.started_at + MOMENT_LENGTH)
     try:
-        comparison = Comparison(watch.environment_id, builds, since, until)
-        found = totals(comparison)
-        above = callers.seen_by(comparison)
-        result = examined(comparison, found, length=length_of(watch), above=above)
+        found = totals(Comparison(watch.environment_id, builds, since, until))
+        above = callers.seen_by(found.comparison)
+        result = examined(found, length=length_of(watch, until), above=above)
     except NothingToCompare:
         return None
     return result if any(one.delta.tested for one in result.judged) else None

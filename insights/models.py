@@ -79,6 +79,19 @@ class Watch(models.Model):
         """Whether it is about the hour of a moment, not about all the time since."""
         return self.subject != self.Subject.FLAG or self.evidence == "before_after"
 
+    @property
+    def compared_since(self) -> datetime:
+        """From when on both sides are compared: a variant may have come later than its change."""
+        since = self.result.get("since")
+        if not since or self.evidence == "before_after":
+            return self.started_at
+        return max(datetime.fromisoformat(since), self.started_at)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether that is clearly later than its start."""
+        return self.compared_since - self.started_at > timedelta(minutes=1)
+
     def is_over(self, at: datetime) -> bool:
         """Whether what it compares had ended by then: only late events may still add to it."""
         if self.ended_at is not None and self.ended_at <= at:

@@ -118,14 +118,23 @@ class Part:
         """Whether events stand for different numbers of events."""
         return self.totals.unevenly_sampled if self.beside is None else self.beside.uneven
 
-    def histograms(self) -> tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram]:
-        """Latency of baseline, candidate and both, strata weighted by overlap."""
+    def evened(self, values: Array, power: int = 1) -> Array:
+        """Σ over strata of values of the shape (2, slices, places, …), each cohort counted by the
+        other's share of a stratum, to a power: 2 for squares of weights."""
         weight = self.totals.sums["weight"][:, :, self.keep, :].sum(axis=3)
         total = weight.sum(axis=0)
-        factor = weight[::-1] / np.where(total > 0, total, 1.0)
-        by_bin = factor[:, :, :, None]
-        found = (self.totals.bins[:, :, self.keep, :] * by_bin).sum(axis=(1, 2))
-        squares = (self.totals.squares[:, :, self.keep, :] * by_bin**2).sum(axis=(1, 2))
+        factor = (weight[::-1] / np.where(total > 0, total, 1.0)) ** power
+        own = values[:, :, self.keep]
+        found: Array = (own * factor.reshape(factor.shape + (1,) * (own.ndim - 3))).sum(axis=(1, 2))
+        return found
+
+    def binned(self) -> Array:
+        """Σw by cohort and latency bin, strata weighted by overlap."""
+        return self.evened(self.totals.bins)
+
+    def histograms(self) -> tuple[quantiles.Histogram, quantiles.Histogram, quantiles.Histogram]:
+        """Latency of baseline, candidate and both, strata weighted by overlap."""
+        found, squares = self.binned(), self.evened(self.totals.squares, 2)
         first = self.totals.first_bin
         baseline, candidate = (
             quantiles.of_bins(first, *own) for own in zip(found, squares, strict=True)

@@ -73,9 +73,9 @@ def is_a_shift(comparison: Comparison, delta: Delta, cut: Cut) -> bool:
     source = scan.source([comparison], cut, extra=("route AS route_of", f"{y} AS y"))
     found = columns(
         Statement(
-            f"""SELECT route_of, cohort, bucket, sum(w) AS weight, sum(w * y) AS total
+            f"""SELECT route_of, slice, cohort, bucket, sum(w) AS weight, sum(w * y) AS total
             FROM {source.sql} WHERE place = {{pool:UInt16}}
-            GROUP BY route_of, cohort, bucket""",  # noqa: S608  # constant fragments only
+            GROUP BY route_of, slice, cohort, bucket""",  # noqa: S608  # constant fragments only
             source.parameters | {"pool": place},
         )
     ).columns
@@ -84,16 +84,18 @@ def is_a_shift(comparison: Comparison, delta: Delta, cut: Cut) -> bool:
 
 
 def _grids(found: dict[str, Any]) -> tuple[Any, Any]:
-    """Σw and Σw·y by (cohort, route, bucket), the busiest routes, others together."""
+    """Σw and Σw·y by (cohort, route and slice, bucket), the busiest routes, others together."""
     routes, place = np.unique(np.asarray(found.get("route_of", ()), dtype=str), return_inverse=True)
     weight = np.asarray(found.get("weight", ()), dtype=np.float64)
     traffic = np.bincount(place, weights=weight, minlength=len(routes))
     rank = np.argsort(np.argsort(-traffic))
     number = np.minimum(rank[place], MOST_ROUTES)
-    grids = np.zeros((2, 2, min(len(routes), MOST_ROUTES + 1), BUCKETS))
+    slices, slice = np.unique(np.asarray(found.get("slice", ()), np.int64), return_inverse=True)
+    strata = min(len(routes), MOST_ROUTES + 1) * len(slices)
+    grids = np.zeros((2, 2, strata, BUCKETS))
     index = (
         np.asarray(found.get("cohort", ()), dtype=np.int64) - 1,
-        number,
+        number * len(slices) + slice,
         np.asarray(found.get("bucket", ()), dtype=np.int64),
     )
     np.add.at(grids[0], index, weight)

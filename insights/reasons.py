@@ -5,7 +5,7 @@ with it. Kept as JSON beside the finding, with the words that pages and reports 
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from events.store.read import QueryTooLarge
@@ -71,8 +71,7 @@ def _leading(result: Result) -> Iterator[tuple[Comparison, Finding]]:
 
 
 def _reason(comparison: Comparison, finding: Finding) -> Reason:
-    whole = replace(comparison, slice_s=0)
-    return Reason(search(whole, finding.delta), tuple(overlaps(whole, finding.delta)))
+    return Reason(search(comparison, finding.delta), tuple(overlaps(comparison, finding.delta)))
 
 
 def as_json(reason: Reason, finding: Finding) -> dict[str, Any]:

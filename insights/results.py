@@ -44,6 +44,7 @@ def delta_json(one: Judged) -> dict[str, Any]:
         "verdict": one.verdict,
         "evidence": one.evidence,
         "reason": one.reason,
+        "withheld": one.withheld,
         "more_seconds": list(one.more_s) if one.more_s else None,
         "log_e_value": _finite(delta.log_e),
         "harm_excluded": None if one.withheld else _harm_json(delta),

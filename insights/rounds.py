@@ -19,8 +19,10 @@ from insights.claims import claim, held
 from insights.cohorts import Comparison
 from insights.comparison import NothingToCompare, totals_of_many
 from insights.examine import examined
+from insights.exposed import plan_of
 from insights.health import Health, Window, health_of_many
 from insights.models import Watch
+from insights.totals import Totals
 
 log = logging.getLogger("flipscope.insights")
 
@@ -99,30 +101,31 @@ def _measure_together(ids: Sequence[int], now: datetime) -> int:
     with held(claimed):
         try:
             found = totals_of_many(comparisons)
-            known = _health(claimed, comparisons)
+            known = _health(claimed, found)
         except QueryTooLarge:
             return _measure_apart(claimed, comparisons, now)
         flags = _definitions(claimed)
-        for watch, comparison, totals, health in zip(
-            claimed, comparisons, found, known, strict=True
-        ):
+        for watch, totals in zip(claimed, found, strict=True):
             if isinstance(totals, NothingToCompare):
                 looks.keep_reason(watch, str(totals), now)
                 continue
             flag = flags.get((watch.environment_id, watch.flag))
-            plan, length = looks.plan_in_force(watch, flag, now), looks.length_of(watch)
-            looks.keep(watch, examined(comparison, totals, plan, length, known=health), now)
+            plan, length = plan_of(totals.comparison, flag), looks.length_of(watch, now)
+            looks.keep(watch, examined(totals, plan, length, known=known[watch.id]), now)
     return len(claimed)
 
 
-def _health(claimed: Sequence[Watch], comparisons: Sequence[Comparison]) -> list[Health]:
-    return health_of_many(
-        claimed[0].environment_id,
-        [
-            Window(watch.flag, one.since, one.until)
-            for watch, one in zip(claimed, comparisons, strict=True)
-        ],
-    )
+def _health(
+    claimed: Sequence[Watch], found: Sequence[Totals | NothingToCompare]
+) -> dict[int, Health]:
+    """By watch, of the time that its variants share."""
+    windows = {
+        watch.id: Window(watch.flag, one.comparison.since, one.comparison.until)
+        for watch, one in zip(claimed, found, strict=True)
+        if isinstance(one, Totals)
+    }
+    healths = health_of_many(claimed[0].environment_id, list(windows.values()))
+    return dict(zip(windows, healths, strict=True))
 
 
 def _measure_apart(

@@ -1,7 +1,9 @@
 """When both cohorts of a comparison were served, and whether one's share changed meanwhile.
 
-A pooled comparison of cohorts that were served at different times confuses variant with hour, so
-those are compared within slices of time. Slices multiply the rows: only where they are needed.
+The one place that narrows a comparison to the time that its cohorts share; what is found carries
+it on (`Totals.comparison`). A pooled comparison of cohorts that were served at different times
+confuses variant with hour, so those are compared within slices of time. Slices multiply the rows:
+only where they are needed.
 """
 
 import math
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from insights import counted, scan
-from insights.cohorts import Comparison, Moment, Variants
+from insights.cohorts import Comparison, Moment
 from insights.pieces import array, fetched
 from insights.totals import Cut
 
@@ -23,12 +25,11 @@ SLICES = 24
 SHORTEST_SLICE_S = 60
 APART = 0.06  # of one cohort, served at times when the other was not
 ENOUGH_EVENTS = 50
-SMALL_PART = 0.25  # of a window
 A_MOMENT = timedelta(milliseconds=1)
 BY_CHANCE = 1e-6  # of a steady share, looked at each minute, to be taken for one that moves
 IMPRESSION = 200_000  # events that are enough to see whether shares changed
 
-Traffic = dict[str, NDArray[np.int64]]
+Traffic = dict[str, NDArray[Any]]
 
 
 def in_slices(
@@ -44,8 +45,11 @@ def in_slices(
     wanted = [one if one.slice_s else replace(one, slice_s=step_of(one)) for one in comparisons]
     traffic = _traffic(wanted, cut, thin)
     within = [_while_both(one, own) for one, own in zip(wanted, traffic, strict=True)]
-    if within != wanted:
-        wanted, traffic = within, _traffic(within, cut, thin)
+    narrowed = [n for n, one in enumerate(within) if one != wanted[n]]
+    if narrowed:
+        again = _traffic([within[n] for n in narrowed], cut, thin)
+        for n, own in zip(narrowed, again, strict=True):
+            wanted[n], traffic[n] = within[n], own
     answers = [
         one if shares_shift(own["arm"], own["slice"], own["events"]) else replace(one, slice_s=0)
         for one, own in zip(wanted, traffic, strict=True)
@@ -58,6 +62,7 @@ def _traffic(comparisons: Sequence[Comparison], cut: Cut, thin: int) -> list[Tra
     found = fetched(counted.shares(scan.source(comparisons, cut, thin=thin))).columns
     names = ("cohort", "slice", "events", "first", "last")
     columns = {name: array(found, name, np.int64) for name in names}
+    columns["weight"] = array(found, "weight", np.float64)
     whose, arm = np.divmod(columns.pop("cohort") - 1, 2)
     return [
         {"arm": arm[whose == number]}
@@ -67,21 +72,56 @@ def _traffic(comparisons: Sequence[Comparison], cut: Cut, thin: int) -> list[Tra
 
 
 def _while_both(one: Comparison, traffic: Traffic) -> Comparison:
-    """The time in which both were seen, where it is a small part of the window.
+    """The time in which both were seen, where one came or went a slice from an end or more.
 
     A variant that appeared today is not compared with all that the other one served this week.
     """
     arms = [traffic["arm"] == arm for arm in (0, 1)]
-    if not isinstance(one.cohorts, Variants) or not all(own.any() for own in arms):
+    if not all(own.any() for own in arms):
         return one
-    first = max(int(traffic["first"][own].min()) for own in arms)
-    last = min(int(traffic["last"][own].max()) for own in arms)
-    together = timedelta(microseconds=last - first)
-    if not timedelta(0) < together < SMALL_PART * (one.until - one.since):
+    step = timedelta(seconds=one.slice_s)
+    since, until = one.since, one.until
+    first = _time(max(int(traffic["first"][own].min()) for own in arms))
+    last = _time(min(int(traffic["last"][own].max()) for own in arms))
+    if first - since >= step:
+        since = first
+    if until - last >= step:
+        until = last + A_MOMENT
+    if until <= since or (since, until) == (one.since, one.until):
         return one
-    since, until = (datetime.fromtimestamp(at / 1e6, UTC) for at in (first, last))
-    within = replace(one, since=max(one.since, since), until=min(one.until, until + A_MOMENT))
+    within = replace(one, since=since, until=until)
     return replace(within, slice_s=step_of(within))
+
+
+def _time(micros: int) -> datetime:
+    return datetime.fromtimestamp(micros / 1e6, UTC)
+
+
+def evened(comparison: Comparison, cut: Cut, events: int) -> tuple[str, dict[str, Any]]:
+    """What an event counts by so that both cohorts lie alike over the slices, as SQL over a scan's
+    `cohort` and `slice`, and its parameters; "1" where there are no slices.
+
+    In each slice a cohort counts by the other's share of it, so what the hour does is in both. Each
+    counts as much altogether as it has events in the time that they share.
+    """
+    if not comparison.slice_s:
+        return "1", {}
+    traffic = _traffic([comparison], cut, max(events // IMPRESSION, 1))[0]
+    first = int(comparison.since.timestamp()) // comparison.slice_s
+    last = int(comparison.until.timestamp()) // comparison.slice_s
+    each = np.zeros((last - first + 1, 2))
+    inside = (traffic["slice"] >= first) & (traffic["slice"] <= last)
+    at = (traffic["slice"][inside] - first, traffic["arm"][inside])
+    np.add.at(each, at, traffic["weight"][inside])
+    total = each.sum(axis=1, keepdims=True)
+    factor = each[:, ::-1] / np.where(total > 0, total, 1.0)
+    counted = (factor * each).sum(axis=0)
+    shared = np.where((each > 0).all(axis=1, keepdims=True), each, 0.0).sum(axis=0)
+    factor *= shared / np.where(counted > 0, counted, 1.0)
+    return (
+        "{evened:Array(Float64)}[2 * (slice - {first_slice:Int64}) + cohort]",
+        {"evened": factor.ravel().tolist(), "first_slice": first},
+    )
 
 
 def _pace(slice: Any, events: Any) -> float:

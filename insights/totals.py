@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from insights.cohorts import Scope
+from insights.cohorts import Comparison, Scope
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -71,8 +71,13 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Both cohorts of one comparison. Grids have the shape (2, slices, places, buckets)."""
+    """Both cohorts of one comparison. Grids have the shape (2, slices, places, buckets).
 
+    `comparison` is what was counted: in the time that both cohorts share, with its slices. Whatever
+    else is said of these numbers is asked of that, not of the longer time that was asked for.
+    """
+
+    comparison: Comparison
     cut: Cut
     sums: Mapping[str, Array]
     codes: Mapping[int, Array]  # Σw by status code
@@ -134,6 +139,7 @@ class BinRows:
 
 
 def gathered(
+    comparison: Comparison,
     cut: Cut,
     rows: Rows,
     bins: BinRows,
@@ -184,6 +190,7 @@ def gathered(
         for values in (bins.weight, bins.squares)
     )
     return Totals(
+        comparison=comparison,
         cut=cut,
         sums=sums,
         codes=codes,

@@ -16,6 +16,7 @@ from insights.attributes import ABSENT, REST, Attribute
 from insights.cohorts import Comparison, Scope
 from insights.comparison import cut_of
 from insights.deltas import Delta
+from insights.slices import evened
 from insights.statistics.excess import Counts, Excess, association, excess, of_masks
 from insights.totals import BUCKETS, QUANTILES, Cut
 
@@ -68,7 +69,7 @@ def search(comparison: Comparison, delta: Delta) -> Where | None:
     """None where there is nothing to search."""
     if delta.measure == "traffic":
         return None
-    inside = replace(comparison, scope=narrowed(comparison, delta.scope), slice_s=0)
+    inside = replace(comparison, scope=narrowed(comparison, delta.scope))
     cut, events = cut_of([inside])
     if not cut.places:
         return None
@@ -77,13 +78,13 @@ def search(comparison: Comparison, delta: Delta) -> Where | None:
     if not found.attributes:
         return None
     thin = max(events // MOST_EVENTS, 1)
-    y = value_of(delta, hit)
-    table = _by_value(inside, cut, y, found, thin)
+    values = _Values(inside, cut, value_of(delta, hit), *evened(inside, cut, events), found, thin)
+    table = _by_value(values)
     sign = 1.0 if delta.d > 0 else -1.0
     candidates, unaffected, tested = _candidates(table, found.attributes, sign)
     if not candidates:
         return Where((), unaffected, tested)
-    masks, counts = _by_mask(inside, cut, y, found, candidates, thin)
+    masks, counts = _by_mask(values, candidates)
     return Where(tuple(chosen(candidates, masks, counts, tested, sign)), unaffected, tested)
 
 
@@ -118,22 +119,46 @@ def is_level(delta: Delta) -> bool:
     return delta.measure in ("latency_mean", "latency_p50")
 
 
-def _by_value(
-    comparison: Comparison, cut: Cut, y: str, found: attributes.Looked, thin: int
-) -> list[dict[str, Counts]]:
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Events of a comparison with a value `y` and what each counts by, both as SQL."""
+
+    comparison: Comparison
+    cut: Cut
+    y: str
+    counts_by: str
+    bound: dict[str, Any]
+    found: attributes.Looked
+    thin: int
+
+    def source(self) -> scan.Source:
+        """Its `cohort`, `bucket`, `counted` and `y`, beside the columns of the attributes."""
+        extra = (*self.found.extra, f"{self.y} AS y")
+        every = scan.source([self.comparison], self.cut, thin=self.thin, extra=extra)
+        return scan.Source(
+            f"(SELECT *, w * {self.counts_by} AS counted FROM {every.sql})",  # noqa: S608  # constants
+            every.parameters
+            | self.bound
+            | self.found.parameters
+            | attributes.bound(self.found.attributes),
+        )
+
+
+def _by_value(values: _Values) -> list[dict[str, Counts]]:
     """For each attribute, counts by coded value."""
-    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{y} AS y"))
-    coded = ", ".join(one.sql for one in found.attributes)
+    source, listed = values.source(), values.found.attributes
+    coded = ", ".join(one.sql for one in listed)
     rows = columns(
         Statement(
-            f"""SELECT place_of, value, cohort, bucket, sum(w) AS events, sum(w * y) AS hits
-                FROM (SELECT cohort, bucket, w, y, [{coded}] AS coded FROM {source.sql})
+            f"""SELECT place_of, value, cohort, bucket,
+                    sum(counted) AS events, sum(counted * y) AS hits
+                FROM (SELECT cohort, bucket, counted, y, [{coded}] AS coded FROM {source.sql})
                 ARRAY JOIN coded AS value, arrayEnumerate(coded) AS place_of
                 GROUP BY place_of, value, cohort, bucket""",  # noqa: S608  # constant fragments
-            source.parameters | found.parameters | attributes.bound(found.attributes),
+            source.parameters,
         )
     ).columns
-    table: list[dict[str, Counts]] = [{} for _ in found.attributes]
+    table: list[dict[str, Counts]] = [{} for _ in listed]
     if not rows:
         return table
     for number, value, cohort, bucket, events, hits in zip(*rows.values(), strict=True):
@@ -219,27 +244,20 @@ def _joined(
     return held[0]
 
 
-def _by_mask(
-    comparison: Comparison,
-    cut: Cut,
-    y: str,
-    found: attributes.Looked,
-    candidates: Sequence[Candidate],
-    thin: int,
-) -> tuple[Any, list[Counts]]:
+def _by_mask(values: _Values, candidates: Sequence[Candidate]) -> tuple[Any, list[Counts]]:
     """Counts by which of the candidates an event belongs to: one bit each."""
     bits, parameters = [], {}
     for number, one in enumerate(candidates):
         parameters[f"keys{number}"] = sorted(one.keys)
-        coded = found.attributes[one.attribute].sql
+        coded = values.found.attributes[one.attribute].sql
         bits.append(f"toUInt16(has({{keys{number}:Array(String)}}, {coded})) * {1 << number}")
-    source = scan.source([comparison], cut, thin=thin, extra=(*found.extra, f"{y} AS y"))
+    source = values.source()
     rows = columns(
         Statement(
             f"""SELECT {" + ".join(bits)} AS mask, cohort, bucket,
-                    sum(w) AS events, sum(w * y) AS hits
+                    sum(counted) AS events, sum(counted * y) AS hits
                 FROM {source.sql} GROUP BY mask, cohort, bucket""",  # noqa: S608
-            source.parameters | found.parameters | attributes.bound(found.attributes) | parameters,
+            source.parameters | parameters,
         )
     ).columns
     masks = np.unique(np.asarray(rows["mask"], dtype=np.int64))

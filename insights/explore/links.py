@@ -13,7 +13,8 @@ from insights.models import Watch
 
 
 def beside(watch: Watch, scope: dict[str, Any]) -> str:
-    """The query of /cohorts for a watch's sides within a scope; "" for before and after."""
+    """The query of /cohorts for a watch's sides within a scope, in the time that they share; "" for
+    before and after."""
     if watch.subject == Watch.Subject.FLAG:
         field = f"flags.{watch.flag}"
     elif watch.subject == Watch.Subject.BUILD:
@@ -24,13 +25,15 @@ def beside(watch: Watch, scope: dict[str, Any]) -> str:
     where = [Where(name, "=", value) for name, value in (("service", service),) if value]
     if route := scope.get("route"):
         where.append(Where("route", "=", route))
-    since = watch.started_at.astimezone(watch.environment.zone).replace(tzinfo=None)
+    zone = watch.environment.zone
+    until = _local(watch.result.get("until", ""), zone)
     sides = [
         (f"{side}.{part}", value)
         for side, name in (("a", watch.candidate), ("b", watch.baseline))
         for part, value in (("field", field), ("is", "="), ("value", name))
     ]
-    asked = Question(where=tuple(where), since=since.isoformat(timespec="seconds"))
+    since = _local(watch.result.get("since") or watch.started_at.isoformat(), zone)
+    asked = Question(where=tuple(where), since=since, until=until)
     return f"{asked.address()}&{urlencode(sides)}"
 
 

@@ -1,4 +1,4 @@
-"""For pages that lead into Explore or show raw events."""
+"""For pages that show findings and raw events, and lead into Explore."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django import template
 
 from insights.explore.links import beside
 from insights.explore.rows import Event
+from insights.given import how
 from insights.models import Watch
 
 register = template.Library()
@@ -15,6 +16,9 @@ register = template.Library()
 def attribute(event: Event, name: str) -> str:
     """{{ event|attribute:"cart.items" }}: an attribute as text, "" where the event has none."""
     return dict(event.attributes).get(name, "")
+
+
+register.filter(how)
 
 
 @register.filter

@@ -42,12 +42,11 @@ def shown(cells: Cells, comparison: Comparison, seed: int, number: int) -> Shown
     seconds = looks_at((comparison.until - comparison.since).total_seconds())
     plain = plain_alarm(cells, side)
     last: Result | None = None
-    for look, found in looked(cells, side, seconds):
+    asked = replace(comparison, cohorts=flag)
+    for look, found in looked(asked, cells, side, seconds):
         if not found.both:
             continue
-        until = comparison.since + timedelta(seconds=float(seconds[look]))
-        asked = replace(comparison, cohorts=flag, until=until)
-        last = judged_side_by_side(asked, found, EVEN, Health())
+        last = judged_side_by_side(found, EVEN, Health())
         if last.findings:
             first = last.findings[0]
             return Shown(
@@ -70,11 +69,14 @@ def _within(result: Result) -> float | None:
     return None
 
 
-def looked(cells: Cells, side: Whole, seconds: Array) -> Iterator[tuple[int, Totals]]:
+def looked(
+    comparison: Comparison, cells: Cells, side: Whole, seconds: Array
+) -> Iterator[tuple[int, Totals]]:
     """The totals at each look: all that had come by then."""
     sums, bins = cells.sums, cells.bins
     cell = column(sums, "bucket")
     every = gathered(
+        comparison,
         cells.cut,
         Rows(
             cohort=side[cell],
@@ -101,7 +103,16 @@ def looked(cells: Cells, side: Whole, seconds: Array) -> Iterator[tuple[int, Tot
     for place, look in enumerate(np.unique(column(sums, "slice")).tolist()):
         elapsed = float(seconds[look])
         units = units_until(cells, side, look)
-        yield look, replace(_at(grown, place), units=units, seconds=(elapsed, elapsed))
+        until = comparison.since + timedelta(seconds=elapsed)
+        yield (
+            look,
+            replace(
+                _at(grown, place),
+                comparison=replace(comparison, until=until),
+                units=units,
+                seconds=(elapsed, elapsed),
+            ),
+        )
 
 
 def _cumulated(found: Totals) -> Totals:

@@ -1,10 +1,11 @@
 """Invented traffic with known effects, as the totals that a comparison would have fetched."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
-from insights.cohorts import Scope
+from insights.cohorts import Comparison, Scope, Variants
 from insights.statistics.quantiles import BINS_PER_E, histogram
 from insights.totals import BUCKETS, CAP, QUANTILES, BinRows, Cut, Rows, Totals, Units, gathered
 
@@ -32,6 +33,12 @@ class Requests:
     weight: np.ndarray
 
 
+COMPARED = Comparison(
+    1,
+    Variants("cache", "off", "on"),
+    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2026, 1, 2, tzinfo=UTC),
+)
 ROUTES = ("/", "/search", "/export", "/login", "/payment")
 
 
@@ -121,6 +128,7 @@ def totals(of: Requests, until: float = 1.0, slices: int = 1) -> Totals:
     bin = bins_of(part)
     ones = np.ones(len(w), dtype=np.int64)
     return gathered(
+        COMPARED,
         cut,
         Rows(part.arm, slice, part.route, bucket, part.status, part.status >= 500, ones, sums),
         BinRows(part.arm, slice, part.route, bin, w, w**2),

@@ -179,7 +179,7 @@ def test_bad_traffic_has_its_answer_or_a_plain_reason_and_no_false_verdict(
         if baseline is not None:
             assert (row["baseline"], row["candidate"]) == (baseline, candidate), measure
         if reason:
-            assert f'title="{reason}"' in page
+            assert f'<small class="why">{reason}</small>' in page
 
 
 def test_what_failed_all_the_time_did_not_get_worse_and_the_bound_says_by_how_much_at_most(

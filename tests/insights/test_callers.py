@@ -101,8 +101,8 @@ def test_who_calls_a_service_is_read_from_the_traces(
 
 
 def looked(environment: Environment) -> Result:
-    comparison = compared(environment)
-    return examined(comparison, totals(comparison), above=seen_by(comparison))
+    found = totals(compared(environment))
+    return examined(found, above=seen_by(found.comparison))
 
 
 def test_a_build_that_slows_its_callers_is_found_by_them(

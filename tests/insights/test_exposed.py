@@ -10,7 +10,7 @@ from flags import editing
 from flags.models import Flag, FlagVersion
 from insights import looks
 from insights.examine import Plan
-from insights.exposed import plan_between, plan_of_definition
+from insights.exposed import plan_between, plan_of, plan_of_definition
 from insights.health import Health
 from insights.models import Watch
 from insights.sentences import moved_by
@@ -75,11 +75,15 @@ def test_an_ended_watch_keeps_the_plan_that_was_in_force(environment: Environmen
     watch = Watch(
         environment=environment, flag="f", baseline="off", candidate="on", started_at=started
     )
-    assert looks.plan_in_force(watch, flag, ended) == Plan(split=True, shares=(90.0, 10.0))
+    assert plan_of(looks.variants_compared(watch, ended), flag) == Plan(
+        split=True, shares=(90.0, 10.0)
+    )
     watch.ended_at = ended
-    assert looks.plan_in_force(watch, flag, now) == Plan(split=True, shares=(90.0, 10.0))
+    assert plan_of(looks.variants_compared(watch, now), flag) == Plan(
+        split=True, shares=(90.0, 10.0)
+    )
     watch.ended_at = None  # two definitions in one window, one of which splits nobody
-    assert looks.plan_in_force(watch, flag, now) == Plan(moving=True)
+    assert plan_of(looks.variants_compared(watch, now), flag) == Plan(moving=True)
     assert plan_between(None, "off", "on", (started, ended)) == Plan()
 
 

@@ -1,5 +1,6 @@
 """A length known in advance: published bounds, how often it is wrong, and where it is used."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -91,12 +92,12 @@ def test_all_of_alpha_is_spent_however_information_comes(pace: float) -> None:
 def plan_after(seed: int, **options: object) -> tuple[fixed_length.FixedLength, bool, bool]:
     """The plan at the end of a day, whether it claims anything, and whether e-values alone do."""
     day = requests(seed, **options)  # type: ignore[arg-type]  # passed through
-    plan = fixed_length.FixedLength(START, START + DAY)
+    plan = fixed_length.FixedLength(START, START + DAY, START)
     by_evidence = False
     for look in range(1, 25):
         found = deltas(totals(day, look / 24))
         weights = family_weights(found)
-        plan = fixed_length.looked(plan, found, weights, START + DAY * look / 24)
+        plan = fixed_length.looked(replace(plan, now=START + DAY * look / 24), found, weights)
         by_evidence |= bool(claimed(found, weights))
     return plan, bool(fixed_length.claimed(plan, found)), by_evidence
 
@@ -117,18 +118,19 @@ def test_a_known_end_finds_what_e_values_leave_open() -> None:
 def test_a_claim_stands_after_its_look_unless_it_turns_round() -> None:
     effects = tuple(Effect(route, 1.5) for route in ROUTES)
     day = requests(7, users=1000, effects=effects)
-    plan = fixed_length.FixedLength(START, START + DAY)
+    plan = fixed_length.FixedLength(START, START + DAY, START)
     for look in (0.25, 0.5):
         found = deltas(totals(day, look))
-        plan = fixed_length.looked(plan, found, family_weights(found), START + DAY * look)
-    kept = fixed_length.kept(START, START + DAY, plan.as_json())
+        plan = replace(plan, now=START + DAY * look)
+        plan = fixed_length.looked(plan, found, family_weights(found))
+    kept = fixed_length.kept(START, START + DAY, plan.now, plan.as_json())
     assert kept == plan
     assert fixed_length.claimed(plan, found)
     assert any(j.verdict == "worse" for j in judge(found, "randomised", elapsed_s=1, length=plan))
     swapped = deltas(totals(type(day)(*_turned(day)), 0.5))
     assert not fixed_length.claimed(plan, swapped)
-    again = fixed_length.looked(plan, found, family_weights(found), START + DAY * 0.51)
-    assert again is plan
+    again = fixed_length.looked(replace(plan, now=START + DAY * 0.51), found, family_weights(found))
+    assert (again.looks, again.crossed) == (plan.looks, plan.crossed)
 
 
 def _turned(day: object) -> list[np.ndarray]:

@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from insights.cohorts import Comparison, Scope, Variants
+from insights.cohorts import Scope
 from insights.deltas import Delta, deltas
 from insights.examine import Plan, judged_side_by_side
 from insights.findings import findings
@@ -132,11 +131,7 @@ def test_users_are_not_counted_where_slow_requests_are_kept_more_often() -> None
     found = totals(requests(1, users=4000, per_user=2.0, effects=slower, fast_kept=100))
     plan = Plan(split=True, shares=(50.0, 50.0))
     assert sample_ratio.test(found.units.whole, (50, 50)).mismatch
-    flag = Variants("cache", "off", "on")
-    comparison = Comparison(
-        1, flag, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-    )
-    result = judged_side_by_side(comparison, found, plan, Health())
+    result = judged_side_by_side(found, plan, Health())
     assert result.ratio is None
     assert "can't be checked" in result.note
     assert one(result.judged, "latency_mean", Scope()).verdict == "worse"

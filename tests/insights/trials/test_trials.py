@@ -43,7 +43,7 @@ def test_both_sides_together_are_all_events_and_all_users(environment: Environme
     side = sides(1, 0)
     assert 0.45 < side.mean() < 0.55
     seconds = looks_at(3600)
-    looks = list(looked(found, side, seconds))
+    looks = list(looked(window(environment), found, side, seconds))
     assert len(looks) > 30
     last = looks[-1][1]
     assert int(last.events.sum()) == 6000

@@ -44,7 +44,7 @@ def distribution(
             }
         )
         notes.append(_curve_name(label, times, own, style, left=place == 0))
-    medians = [quantile(curve["ms"], below, 0.5) for below in curve["below"]]
+    medians = curve.get("medians") or [quantile(curve["ms"], b, 0.5) for b in curve["below"]]
     ticks = [tick for tick in LATENCY_TICKS if times[0] <= tick <= times[-1]]
     return Chart(
         id=id,

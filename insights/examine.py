@@ -283,8 +283,11 @@ def _curve(found: Totals, place: int | None) -> dict[str, Any]:
     seen = np.flatnonzero(bins.sum(axis=0))
     first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, 0)
     by_code = {code: of.evened(grid.sum(axis=3)) for code, grid in found.codes.items()}
+    counted = of.evened(found.sums["weight"].sum(axis=3))  # bins may have read a little more
     edges = range(first, last + 1 + CURVE_STEP, CURVE_STEP)
+    medians = [one.log_quantile(0.5) for one in of.histograms()[:2]]
     curve: dict[str, Any] = {
+        "medians": [round(math.exp(one), 3) for one in medians],
         "ms": [round(math.exp((found.first_bin + e) / quantiles.BINS_PER_E), 3) for e in edges],
         "below": [],
         "statuses": [],
@@ -297,7 +300,11 @@ def _curve(found: Totals, place: int | None) -> dict[str, Any]:
         )
         codes = {code: float(shares[arm]) for code, shares in by_code.items()}
         curve["statuses"].append(
-            {str(code): round(part / total, 6) for code, part in sorted(codes.items()) if part}
+            {
+                str(code): round(part / (float(counted[arm]) or 1.0), 6)
+                for code, part in sorted(codes.items())
+                if part
+            }
         )
     return curve
 

@@ -1,6 +1,7 @@
 """An interval of ratios → where its bar stands on one log scale that a whole table shares."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 REACH = 4.0  # the scale goes from ×1/4 to ×4; what lies beyond ends in an arrow
@@ -26,6 +27,11 @@ def position(ratio: float, reach: float = REACH) -> float:
     if ratio <= 0:
         return 0.0
     return min(max(50 + 50 * math.log(ratio) / math.log(reach), 0.0), 100.0)
+
+
+def beyond_both_ends(bounds: Sequence[float] | None, reach: float = REACH) -> bool:
+    """Whether an interval of ratios covers the whole scale."""
+    return bounds is not None and bounds[0] < 1 / reach and bounds[1] > reach
 
 
 def bar(low: float, middle: float, high: float, reach: float = REACH) -> Bar:

@@ -183,7 +183,8 @@ def test_shares_of_much_traffic_are_judged_from_a_part_of_the_traces(
     assert isinstance(steady, Totals)
     assert moving.events.shape[1] > 1
     assert steady.events.shape[1] == 1
-    assert moving.events.sum() == steady.events.sum() == 4000
+    assert 3900 <= moving.events.sum() <= 4000  # from when the first of the looked-at have it
+    assert steady.events.sum() == 4000
 
 
 def test_three_times_slower_with_402s_is_told_from_the_store(

@@ -90,6 +90,18 @@ def test_a_share_that_is_none_on_both_sides_is_told_as_a_bound() -> None:
     assert "−" not in drawn
 
 
+def test_a_share_whose_ratio_may_be_anything_is_told_in_points() -> None:
+    delta = {
+        "measure": "error_rate",
+        "baseline": 0.0015,
+        "candidate": 0.0095,
+        "ratio": 6.3,
+        "interval": {"ratio": [0.1, 400.0], "difference": [0.001, 0.021]},
+        "verdict": "worse",
+    }
+    assert "+0.10 to +2.1 points" in render("{% delta_bar delta %}", delta=delta)
+
+
 def test_a_moment_names_its_time_beyond_doubt() -> None:
     zone = ZoneInfo("America/New_York")
     told = render(

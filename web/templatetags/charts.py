@@ -86,9 +86,11 @@ def interval(ratio: float | None, bounds: Any, verdict: str) -> dict[str, Any]:
 
 @register.inclusion_tag("web/_interval.html")
 def delta_bar(delta: dict[str, Any]) -> dict[str, Any]:
-    """{% delta_bar delta %}: a bar, or in words where a share has no ratio: 0% against 10.1%."""
+    """{% delta_bar delta %}: a bar, or in words where a share has no ratio (0% against 10.1%) or
+    one that may be anything: a bar from end to end would say nothing."""
     bounds = delta["interval"]
-    if words.is_share(delta["measure"]) and delta["ratio"] is None and bounds["difference"]:
+    anything = delta["ratio"] is None or intervals.beyond_both_ends(bounds["ratio"])
+    if words.is_share(delta["measure"]) and anything and bounds["difference"]:
         text = words.points_interval(*bounds["difference"])
         if not delta["baseline"] and not delta["candidate"]:  # an interval of nothing is a bound
             text = f"None seen: at most {words.points(max(map(abs, bounds['difference'])))} apart"

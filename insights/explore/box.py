@@ -5,6 +5,7 @@ The box is part of the page's address, beside the question it was drawn on: `box
 other events of the picture, "minutes" only with those of the same minutes.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -73,9 +74,12 @@ def read_box(parts: dict[str, str], asked: Meant, zone: tzinfo) -> Box:
     def number(name: str) -> float | None:
         text = parts.get(name, "")
         try:
-            return float(text) if text else None
+            found = float(text) if text else None
         except ValueError:
-            raise QueryError(name, f"A number is wanted, not {text[:40]!r}.") from None
+            found = math.nan
+        if found is not None and not math.isfinite(found):
+            raise QueryError(name, f"A number is wanted, not {text[:40]!r}.")
+        return found
 
     def time(name: str, otherwise: datetime) -> datetime:
         return moment(parts[name], zone, name) if parts.get(name) else otherwise

@@ -14,7 +14,9 @@ def answer(found: Explained, zone: tzinfo) -> str:
     """One or two sentences with their full stops: what is different, and what explains it."""
     text = difference(found)
     if not found.differs:
-        return f"Nothing differs beyond chance and what levels do by themselves: {text}."
+        return (
+            f"Nothing differs beyond chance and what levels do by themselves. As measured, {text}."
+        )
     return f"{text[:1].upper()}{text[1:]}. {cause(found, zone)}"
 
 

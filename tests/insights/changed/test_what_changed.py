@@ -129,7 +129,9 @@ def test_a_quiet_time_has_nothing_to_explain(environment: Environment, ingest_ke
     found = asked(environment)
     assert not found.differs
     assert found.candidates == ()
-    assert answer(found, UTC).startswith("Nothing differs beyond chance")
+    told = answer(found, UTC)
+    assert told.startswith("Nothing differs beyond chance")
+    assert "by themselves. As measured, requests in this time" in told
 
 
 def test_more_traffic_is_said_as_traffic(environment: Environment, ingest_key: str) -> None:

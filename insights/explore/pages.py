@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -27,7 +28,7 @@ from insights.explore.place import Place, place
 from insights.explore.question import ALSO, Question, read, written
 from insights.explore.said import in_words
 from projects.access import Access, environment_for
-from web.pages import page
+from web.pages import page, page_in_two
 from web.request import wants_fragment, whole
 
 VALUES = 30
@@ -37,7 +38,7 @@ QUICK_MS = 200  # rows that came sooner wait for their pictures: one request les
 
 
 @require_GET
-def show_explore(request: HttpRequest, project: str, environment: str) -> HttpResponse:
+def show_explore(request: HttpRequest, project: str, environment: str) -> HttpResponseBase:
     here = place(request, project, environment)
     context = here.context(form=form_of(here.question, here.now, here.access.environment.zone))
     where, user = here.access.environment, here.access.user
@@ -60,7 +61,7 @@ def show_explore(request: HttpRequest, project: str, environment: str) -> HttpRe
         context["asks"] = f"{here.base}/explore/answer?{asked}"
         if here.question.view == "result":
             context["part_asks"] = f"{here.base}/explore/part?{asked}"
-    shown = page(
+    shown = page_in_two(
         request, "insights/explore/explore.html", context, fragment="insights/explore/_explore.html"
     )
     if getattr(request, "htmx", False):

@@ -143,7 +143,7 @@ def test_what_both_hold_may_be_alternatives(
 def test_the_page_says_it_in_a_sentence_and_leads_on(
     viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
 ) -> None:
-    text = viewer_page.get(f"{PAGE}?{SIDES}").content.decode()
+    text = viewer_page.get(f"{PAGE}?{SIDES}").getvalue().decode()
     for part in (
         "Alike requests with F = on are",
         "look up",
@@ -168,11 +168,13 @@ def test_the_page_says_it_in_a_sentence_and_leads_on(
 def test_what_can_not_be_compared_is_said(
     viewer_page: Client, made: list[dict[str, Any]], address: str, said: str
 ) -> None:
-    assert said in viewer_page.get(f"{PAGE}?{address}&inline=1").content.decode()
+    assert said in viewer_page.get(f"{PAGE}?{address}&inline=1").getvalue().decode()
 
 
 def test_a_cohort_that_nobody_is_in_is_said(
     viewer_page: Client, made: list[dict[str, Any]]
 ) -> None:
-    text = viewer_page.get(f"{PAGE}?{SIDES.replace('value=off', 'value=never')}").content.decode()
+    text = (
+        viewer_page.get(f"{PAGE}?{SIDES.replace('value=off', 'value=never')}").getvalue().decode()
+    )
     assert "No request of this time has F = never." in text

@@ -27,7 +27,7 @@ def post(client: Client, path: str, **given: Any) -> str:
     address: str = response["Location"]
     shown = client.get(address)
     assert shown.status_code == 200
-    return " ".join(re.findall(r'<p class="message[^>]*>([^<]*)', shown.content.decode()))
+    return " ".join(re.findall(r'<p class="message[^>]*>([^<]*)', shown.getvalue().decode()))
 
 
 def test_a_question_is_saved_by_name_and_found_again(
@@ -38,7 +38,7 @@ def test_a_question_is_saved_by_name_and_found_again(
     )
     (saved,) = SavedQuery.objects.all()
     assert saved.address == ADDRESS
-    text = viewer_page.get(f"{BASE}/boards").content.decode()
+    text = viewer_page.get(f"{BASE}/boards").getvalue().decode()
     assert "Slow plans" in text
     assert "P95 of duration_ms by plan, last 24 hours" in text
     post(editor_page, "explore/save", name="Slow plans", address="by=service")
@@ -54,11 +54,11 @@ def test_a_board_is_made_filled_ordered_and_taken_apart(
     board = Board.objects.get()
     post(editor_page, "explore/board", board=board.id, title="Two", address="by=service", note="n")
     one, two = Panel.objects.all()
-    text = editor_page.get(f"{BASE}/boards/{board.id}").content.decode()
+    text = editor_page.get(f"{BASE}/boards/{board.id}").getvalue().decode()
     panels = [address.replace("&amp;", "&") for address in re.findall(r'hx-get="([^"]+)"', text)]
     assert len(panels) == 2
     shown = [editor_page.get(one, headers={"HX-Request": "true"}) for one in panels]
-    ids = [re.findall(r'<figure[^>]* id="([^"]+)"', one.content.decode()) for one in shown]
+    ids = [re.findall(r'<figure[^>]* id="([^"]+)"', one.getvalue().decode()) for one in shown]
     assert ids == [["panel-1-picture-0"], ["panel-2-picture-0"]]
     post(editor_page, f"boards/panels/{two.id}", act="up")
     assert list(board.panels.values_list("title", flat=True)) == ["Two", "One"]
@@ -70,12 +70,13 @@ def test_a_board_is_made_filled_ordered_and_taken_apart(
 def test_each_service_has_a_board_by_itself(viewer_page: Client, environment: Environment) -> None:
     store(environment, items(60))
     assert (
-        f'href="{BASE}/boards/service/shop"' in viewer_page.get(f"{BASE}/boards").content.decode()
+        f'href="{BASE}/boards/service/shop"'
+        in viewer_page.get(f"{BASE}/boards").getvalue().decode()
     )
-    text = viewer_page.get(f"{BASE}/boards/service/shop").content.decode()
+    text = viewer_page.get(f"{BASE}/boards/service/shop").getvalue().decode()
     for address in re.findall(r'hx-get="([^"]+)"', text):
         panel = viewer_page.get(address.replace("&amp;", "&"), headers={"HX-Request": "true"})
-        said = panel.content.decode()
+        said = panel.getvalue().decode()
         assert "<figure" in said or "No request matches" in said
     assert viewer_page.get(f"{BASE}/boards/service/never").status_code == 404
 
@@ -87,12 +88,12 @@ def test_a_panel_of_events_or_traces_shows_the_first_of_them(
     made = items(30)
     store(environment, made)
     panel = editor_page.get(f"{BASE}/explore/panel?view={view}&order=slowest&panel=3")
-    traces = re.findall(r"/traces/([0-9a-f]{32})", panel.content.decode())
+    traces = re.findall(r"/traces/([0-9a-f]{32})", panel.getvalue().decode())
     assert (
         traces == [one["trace_id"] for one in sorted(made, key=lambda one: -one["duration_ms"])][:8]
     )
     both = editor_page.get(f"{BASE}/explore/panel?op=COUNT&of=&op=P95&of=duration_ms")
-    assert both.content.decode().count("<figure") == 2
+    assert both.getvalue().decode().count("<figure") == 2
 
 
 def test_a_comment_stands_by_the_question_and_on_the_timeline(
@@ -104,9 +105,9 @@ def test_a_comment_stands_by_the_question_and_on_the_timeline(
     assert comment.change == change
     assert change.url.endswith(f"{BASE}/explore?{ADDRESS}")
     assert change.actor == "editor@acme.example"
-    assert "slow since noon" in viewer_page.get(f"{BASE}/explore?{ADDRESS}").content.decode()
-    assert "slow since noon" not in viewer_page.get(f"{BASE}/explore?by=plan").content.decode()
-    timeline = viewer_page.get(f"{BASE}/timeline").content.decode()
+    assert "slow since noon" in viewer_page.get(f"{BASE}/explore?{ADDRESS}").getvalue().decode()
+    assert "slow since noon" not in viewer_page.get(f"{BASE}/explore?by=plan").getvalue().decode()
+    timeline = viewer_page.get(f"{BASE}/timeline").getvalue().decode()
     assert "slow since noon" in timeline
     asked = escape(f"{BASE}/explore?{ADDRESS}")
     assert f'{asked}" rel="noreferrer">the question it is about</a>' in timeline
@@ -131,9 +132,9 @@ def test_stars_are_each_persons_own(
     post(editor_page, "explore/save", name="B", address="by=service")
     b = SavedQuery.objects.get(name="B")
     post(viewer_page, f"boards/query/{b.id}", act="star")
-    text = viewer_page.get(f"{BASE}/boards").content.decode()
+    text = viewer_page.get(f"{BASE}/boards").getvalue().decode()
     assert text.index(">B<") < text.index(">A<")
-    text = editor_page.get(f"{BASE}/boards").content.decode()
+    text = editor_page.get(f"{BASE}/boards").getvalue().decode()
     assert text.index(">A<") < text.index(">B<")
     post(viewer_page, f"boards/query/{b.id}", act="star")
     assert not Star.objects.exists()
@@ -143,8 +144,8 @@ def test_recent_questions_are_remembered_for_who_asked(
     editor_page: Client, viewer_page: Client, environment: Environment
 ) -> None:
     viewer_page.get(f"{BASE}/explore?{ADDRESS}")
-    assert "P95 of duration_ms by plan" in viewer_page.get(f"{BASE}/boards").content.decode()
-    assert "P95 of duration_ms" not in editor_page.get(f"{BASE}/boards").content.decode()
+    assert "P95 of duration_ms by plan" in viewer_page.get(f"{BASE}/boards").getvalue().decode()
+    assert "P95 of duration_ms" not in editor_page.get(f"{BASE}/boards").getvalue().decode()
 
 
 @pytest.mark.parametrize(

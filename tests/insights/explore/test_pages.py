@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 import orjson
 import pytest
+from django.template import loader
 from django.test import Client
 
+import web.pages
 from events.query.answer import answered
 from events.query.spec import parse
 from events.store import progress
@@ -38,18 +40,47 @@ def made(environment: Environment) -> list[dict[str, Any]]:
 def shown(client: Client, address: str) -> str:
     response = client.get(f"{PAGE}?{address}&inline=1")
     assert response.status_code == 200
-    return response.content.decode()
+    return response.getvalue().decode()
 
 
 def test_the_page_comes_first_and_asks_for_its_answer(
     viewer_page: Client, made: list[dict[str, Any]]
 ) -> None:
-    text = viewer_page.get(f"{PAGE}?by=plan").content.decode()
+    text = viewer_page.get(f"{PAGE}?by=plan").getvalue().decode()
     (asks,) = re.findall(r'hx-get="(/acme/production/explore/answer\?[^"]+)"', text)
     answer = viewer_page.get(asks.replace("&amp;", "&"), headers={"HX-Request": "true"})
-    assert b"events read in" in answer.content
-    assert b"<html" not in answer.content
+    assert b"events read in" in answer.getvalue()
+    assert b"<html" not in answer.getvalue()
     assert 'http-equiv="refresh"' in text  # for browsers without script
+
+
+def test_the_question_can_be_read_before_its_form_is_made(viewer_page: Client) -> None:
+    page: Any = viewer_page.get(f"{PAGE}?by=plan&view=events")
+    assert page["Cache-Control"] == "private, no-cache"
+    first, rest = [part.decode() for part in page.streaming_content]
+    assert "<h1" in first
+    assert 'id="question"' not in first
+    assert 'id="question"' in rest
+    assert rest.rstrip().endswith("</html>")
+
+
+def test_a_page_that_breaks_off_says_so_and_is_whole_otherwise(
+    editor_page: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = loader.render_to_string
+
+    def broken(template: str, *given: Any, **named: Any) -> str:
+        if template == "insights/explore/_explore.html":
+            raise RuntimeError("no such thing")
+        return real(template, *given, **named)
+
+    monkeypatch.setattr(web.pages, "render_to_string", broken)
+    text = editor_page.get(f"{PAGE}?by=plan").getvalue().decode()
+    assert "The rest of this page could not be made" in text
+    assert f'href="{PAGE}?by=plan"' in text
+    assert text.rstrip().endswith("</html>")
+    assert "no such thing" not in text
+    assert "no such thing" in caplog.text
 
 
 def test_the_rows_come_first_and_their_pictures_after_them(
@@ -65,9 +96,9 @@ def test_the_rows_come_first_and_their_pictures_after_them(
         return str(found).replace("&amp;", "&")
 
     def piece(address: str) -> str:
-        return viewer_page.get(address, headers={"HX-Request": "true"}).content.decode()
+        return viewer_page.get(address, headers={"HX-Request": "true"}).getvalue().decode()
 
-    page = viewer_page.get(f"{PAGE}?by=plan&op=P95&of=duration_ms").content.decode()
+    page = viewer_page.get(f"{PAGE}?by=plan&op=P95&of=duration_ms").getvalue().decode()
     rows = piece(asked(page, "answer"))
     assert rows.count('class="value"') == 5  # four plans, and none
     assert "data-chart" not in rows
@@ -80,7 +111,7 @@ def test_the_rows_come_first_and_their_pictures_after_them(
     assert "P95 of duration_ms over time" in piece(later)
     assert outsider_page.get(pictures).status_code == 404
     # A count of everything has its steps with it.
-    whole = piece(asked(viewer_page.get(PAGE).content.decode(), "answer"))
+    whole = piece(asked(viewer_page.get(PAGE).getvalue().decode(), "answer"))
     assert "Count over time" in whole
     assert "explore/pictures" not in whole
     # Rows that came quickly bring their pictures.
@@ -98,10 +129,10 @@ def test_the_newest_part_comes_while_all_of_it_is_asked(
     until = datetime.fromtimestamp(last - last % 60 + 60, UTC)
     since = until - timedelta(hours=2)
     asked = f"since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z&op=COUNT&of="
-    page = viewer_page.get(f"{PAGE}?{asked}&by=service").content.decode()
+    page = viewer_page.get(f"{PAGE}?{asked}&by=service").getvalue().decode()
     (part,) = re.findall(rf'hx-get="({PAGE}/part\?[^"]+)"', page)
     part = part.replace("&amp;", "&")
-    text = viewer_page.get(part).content.decode()
+    text = viewer_page.get(part).getvalue().decode()
     assert "Not all yet: this is the newest 4 min only" in text
     assert "one part in 32" in text
     assert 'id="part-picture-0"' in text
@@ -113,14 +144,14 @@ def test_the_newest_part_comes_while_all_of_it_is_asked(
     told = re.findall(r'<td class="value">([^<]+)</td><td class="num">([^<]+)</td>', table)
     assert {name: float(value) for name, value in told} == counts
     (further,) = re.findall(rf'hx-get="({PAGE}/part\?[^"]+)"', text)
-    whole = viewer_page.get(further.replace("&amp;", "&")).content.decode()
+    whole = viewer_page.get(further.replace("&amp;", "&")).getvalue().decode()
     assert "one part in 8" in whole
     assert f"{PAGE}/part" not in whole
     assert viewer_page.get(f"{PAGE}/part?{asked}&part=0").status_code == 204  # nobody waits for it
     assert viewer_page.get(f"{part}&part=7").status_code == 204
     assert viewer_page.get(f"{part}&by=never").status_code == 204
     assert outsider_page.get(part).status_code == 404
-    assert f"{PAGE}/part" not in viewer_page.get(f"{PAGE}?view=events").content.decode()
+    assert f"{PAGE}/part" not in viewer_page.get(f"{PAGE}?view=events").getvalue().decode()
 
 
 def test_the_answer_is_the_heading_and_the_title_of_its_page(
@@ -133,8 +164,8 @@ def test_the_answer_is_the_heading_and_the_title_of_its_page(
     assert f'<span id="_told" aria-live="polite">{said}' in whole
     assert f"<title>{said}" in whole
     later = viewer_page.get(f"{PAGE}/answer?{asked}", headers={"HX-Request": "true"})
-    assert f'<span id="_told" hx-swap-oob="innerHTML">{said}' in later.content.decode()
-    again = viewer_page.get(f"{PAGE}?by=plan", headers={"HX-Request": "true"}).content.decode()
+    assert f'<span id="_told" hx-swap-oob="innerHTML">{said}' in later.getvalue().decode()
+    again = viewer_page.get(f"{PAGE}?by=plan", headers={"HX-Request": "true"}).getvalue().decode()
     assert '<span id="_told" hx-swap-oob="innerHTML">Count by plan, last 2 hours' in again
     for view in ("events", "traces"):
         assert (
@@ -146,7 +177,7 @@ def test_the_page_itself_does_not_wait_for_the_store(
     viewer_page: Client, made: list[dict[str, Any]], settings: Any
 ) -> None:
     settings.EVENTS_URL = "http://default@127.0.0.1:9/default"
-    text = viewer_page.get(f"{PAGE}?by=plan&field=plan&is=%3D&value=pro").content.decode()
+    text = viewer_page.get(f"{PAGE}?by=plan&field=plan&is=%3D&value=pro").getvalue().decode()
     assert 'value="plan"' in text
     assert f'hx-get="{PAGE}/fields"' in text
 
@@ -154,7 +185,7 @@ def test_the_page_itself_does_not_wait_for_the_store(
 def test_fields_are_offered_with_their_types(
     viewer_page: Client, outsider_page: Client, made: list[dict[str, Any]]
 ) -> None:
-    text = viewer_page.get(f"{PAGE}/fields").content.decode()
+    text = viewer_page.get(f"{PAGE}/fields").getvalue().decode()
     for name in ("flags.F", "duration_ms", "plan"):
         assert f'<option value="{name}">' in text
     assert outsider_page.get(f"{PAGE}/fields").status_code == 404
@@ -215,14 +246,14 @@ def test_a_pattern_that_is_none_is_said_wherever_events_are_asked_for(
     ):
         response = viewer_page.get(f"{address}&inline=1")
         assert response.status_code == 200, address
-        assert "Not a regular expression" in response.content.decode(), address
+        assert "Not a regular expression" in response.getvalue().decode(), address
     for form in ("csv", "ndjson"):
         assert viewer_page.get(f"{PAGE}/export.{form}?{where}").status_code == 422
 
 
 def test_files_hold_what_the_page_shows(viewer_page: Client, made: list[dict[str, Any]]) -> None:
     response = viewer_page.get(f"{PAGE}/export.csv?by=service&op=COUNT&of=")
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(response.getvalue().decode())))
     expected: dict[str, float] = {}
     for item in made:
         expected[item["service"]] = expected.get(item["service"], 0) + item["sample_rate"]
@@ -236,7 +267,7 @@ def test_files_hold_what_the_page_shows(viewer_page: Client, made: list[dict[str
 def table(client: Client, address: str) -> list[dict[str, str]]:
     response = client.get(f"{PAGE}/export.csv?{address}")
     assert response.status_code == 200
-    return list(csv.DictReader(io.StringIO(response.content.decode())))
+    return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
 
 
 def test_a_table_as_a_file_has_changes_from_step_to_step_and_the_earlier_time(
@@ -303,7 +334,7 @@ def test_fields_of_ones_own_are_filtered_offered_and_lead_to_events(
     expected = [one for one in made if holds(one)]
     assert 0 < len(expected) < len(made)
     assert float(row["COUNT"]) == sum(one["sample_rate"] for one in expected)
-    text = viewer_page.get(f"{PAGE}/values?{own}&field=own&value=").content.decode()
+    text = viewer_page.get(f"{PAGE}/values?{own}&field=own&value=").getvalue().decode()
     assert f'value="{value}"' in text
     text = shown(viewer_page, f"{own}&by=own&limit=1000")
     links = re.findall(r'<td class="fit"><a href="[^?]*\?([^"]+)"', text)
@@ -318,7 +349,7 @@ def test_text_that_spreadsheets_would_run_is_kept_text(
     viewer_page: Client, environment: Environment
 ) -> None:
     store(environment, [{"service": "a", "plan": "=cmd|' /C calc'!A0"}])
-    text = viewer_page.get(f"{PAGE}/export.csv?by=plan").content.decode()
+    text = viewer_page.get(f"{PAGE}/export.csv?by=plan").getvalue().decode()
     assert "'=cmd" in text
 
 
@@ -340,15 +371,19 @@ def test_raw_events_are_paged_from_the_newest_on(
 
 
 def test_values_of_a_field_are_offered(viewer_page: Client, made: list[dict[str, Any]]) -> None:
-    text = viewer_page.get(f"{PAGE}/values?field=plan&value=te&at=0").content.decode()
+    text = viewer_page.get(f"{PAGE}/values?field=plan&value=te&at=0").getvalue().decode()
     assert re.findall(r'value="([^"]+)"', text) == ["team"]
     assert viewer_page.get(f"{PAGE}/values?field=never&value=x").status_code == 200
     for prefix in ("b.", "also."):
         asked = f"{prefix}field=plan&{prefix}value=te&prefix={prefix}"
-        assert "team" in viewer_page.get(f"{PAGE}/values?{asked}").content.decode()
-    text = viewer_page.get(
-        f"{PAGE}/values?field=plan&value=te&since=2026-01-01T00:00&until=2026-01-01T01:00"
-    ).content.decode()
+        assert "team" in viewer_page.get(f"{PAGE}/values?{asked}").getvalue().decode()
+    text = (
+        viewer_page.get(
+            f"{PAGE}/values?field=plan&value=te&since=2026-01-01T00:00&until=2026-01-01T01:00"
+        )
+        .getvalue()
+        .decode()
+    )
     assert "team" not in text  # nothing was there then
 
 

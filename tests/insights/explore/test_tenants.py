@@ -54,7 +54,7 @@ def theirs(cast: Cast, environment: Environment) -> None:
 
 
 def text_of(response: Any) -> str:
-    content = b"".join(response) if response.streaming else response.content
+    content = b"".join(response) if response.streaming else response.getvalue()
     return str(content.decode())
 
 

@@ -100,15 +100,15 @@ def test_the_page_shows_the_tree_its_flags_and_one_span_whole(
         ],
     )  # fmt: skip
     page = f"/acme/production/traces/{trace}"
-    text = viewer_page.get(page).content.decode()
+    text = viewer_page.get(page).getvalue().decode()
     for part in ("USE_CACHING = on", "b7", "Where the time went", "read"):
         assert part in text
-    text = viewer_page.get(f"{page}?span={'0' * 15}2").content.decode()
+    text = viewer_page.get(f"{page}?span={'0' * 15}2").getvalue().decode()
     assert "cart.items" in text
     assert outsider_page.get(page).status_code == 404
     old = "cd" * 16
     store(environment, [{"service": "shop", "trace_id": old, "time": int(time.time()) - 7000}])
-    listed = viewer_page.get("/acme/production/explore?view=traces&inline=1").content.decode()
+    listed = viewer_page.get("/acme/production/explore?view=traces&inline=1").getvalue().decode()
     (link,) = re.findall(rf'href="(/acme/production/traces/{old}[^"]*)"', listed)
     assert viewer_page.get(link.replace("&amp;", "&")).status_code == 200
     for odd in ("zz", "1" * 33, "0" * 32):
@@ -126,8 +126,8 @@ def test_a_link_leads_to_the_other_trace(
         (otlp.as_protobuf(body), "application/x-protobuf"),
     ):
         sent = Client().post("/v1/traces", packed, kind, headers={"X-API-Key": ingest_key})
-        assert sent.status_code == 200, sent.content
-        text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").content.decode()
+        assert sent.status_code == 200, sent.getvalue()
+        text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").getvalue().decode()
         assert f"/acme/production/traces/{'cd' * 16}?at=" in text
         assert f"span={'ef' * 8}" in text
         assert "span.links" not in text
@@ -182,8 +182,8 @@ def test_a_flag_that_a_log_record_tells_of_stands_on_the_span_that_asked(
         sent = Client().post(
             f"/v1/{path}", json.dumps(body), "application/json", headers={"X-API-Key": ingest_key}
         )
-        assert sent.status_code == 200, sent.content
-    text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").content.decode()
+        assert sent.status_code == 200, sent.getvalue()
+    text = viewer_page.get(f"/acme/production/traces/{otlp.TRACE}").getvalue().decode()
     above, _, fall = text.partition("Where the time went")
     assert above.count("USE_CACHING = on") == 1
     _, first, second = fall.split("<tr", 3)[1:]
@@ -248,12 +248,12 @@ def test_a_trace_of_five_thousand_spans_is_shown_in_parts(
             for one in tree(5000)
         ],
     )  # fmt: skip
-    text = viewer_page.get(f"/acme/production/traces/{trace}").content.decode()
+    text = viewer_page.get(f"/acme/production/traces/{trace}").getvalue().decode()
     assert "5,000 spans" in text
     assert 1 < text.count('class="beam') <= MOST_ROWS
     (below, *_) = re.findall(r'href="\?([^"]*root=[^"]+)">\+ [\d,]+ below', text)
     lower = viewer_page.get(f"/acme/production/traces/{trace}?{below}".replace("&amp;", "&"))
-    assert "and what is below it" in lower.content.decode()
+    assert "and what is below it" in lower.getvalue().decode()
     for odd in ("root=zz", "skip=-1", "skip=x", "skip=²"):
         assert viewer_page.get(f"/acme/production/traces/{trace}?{odd}").status_code == 200
     assert viewer_page.get(f"/acme/production/traces/{trace}?skip=99999").status_code == 404

@@ -88,10 +88,8 @@
 
   document.addEventListener("flipscope:drawing", ({ target: plot, detail: { data, layout } }) => {
     const trace = data.find(({ name }) => name === "changes");
-    if (!trace?.x.length) return;
-    const { l: left, r: right } = layout.margin;
-    const width = plot.clientWidth - left - right;
-    if (width <= 0) return;
+    const width = plot.clientWidth - layout.margin.l - layout.margin.r;
+    if (!trace?.x.length || width <= 0) return;
     place(trace, width, layout.xaxis.range.map(time));
     const { shapes } = layout;
     if (shapes.length * LINE_PX > width) {

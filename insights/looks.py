@@ -5,6 +5,7 @@ flags in one scan.
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +20,11 @@ from insights.comparison import totals
 from insights.examine import NothingToCompare, Result, examine, examined, window_of
 from insights.exposed import baseline_of, plan_of, seen
 from insights.fixed_length import FixedLength, kept
+from insights.health import Health
 from insights.models import MOMENT_LENGTH, Watch
 from insights.reasons import reasons
 from insights.results import result_json, told, with_callers
+from insights.totals import Totals
 from insights.watches import (
     MOST_VARIANTS,
     SETTLING_LOOKS,
@@ -98,8 +101,50 @@ def _examined_flag(watch: Watch, now: datetime) -> Result:
         others = [variant for variant in variants if variant != watch.baseline]
         watch.candidate = others[0]
         watch_others(watch, others[1:MOST_VARIANTS], now)
-    found = totals(variants_compared(watch, now))
-    return examined(found, plan_of(found.comparison, flag), length_of(watch, now))
+    try:
+        found: Totals | NothingToCompare = totals(variants_compared(watch, now))
+    except NothingToCompare as reason:
+        found = reason
+    return judged(watch, found, flag, now)
+
+
+def judged(
+    watch: Watch,
+    found: Totals | NothingToCompare,
+    flag: Flag | None,
+    now: datetime,
+    known: Health | None = None,
+) -> Result:
+    """Two variants beside each other; before and after, where one of them was gone at once.
+
+    A flag that is flipped for everyone is served as it was for a while, out of caches, and those
+    seconds show little. What they leave undecided, the hour after may show.
+    Raises NothingToCompare.
+    """
+    together = None
+    if isinstance(found, Totals):
+        plan, length = plan_of(found.comparison, flag), length_of(watch, now)
+        together = examined(found, plan, length, known=known)
+        if together.findings:
+            return together
+    until = watch.ended_at or now
+    if watch.change is not None and _one_was_gone(watch, found, until):
+        with suppress(NothingToCompare, QueryTooLarge):
+            return _before_and_after(watch, Moment(watch.started_at), until)
+    if together is None:
+        assert isinstance(found, NothingToCompare)  # noqa: S101  # for the type checker
+        raise found
+    return together
+
+
+def _one_was_gone(watch: Watch, found: Totals | NothingToCompare, until: datetime) -> bool:
+    """Whether all requests see one variant from a quarter of an hour after the change on."""
+    settled = watch.started_at + SIDE_BY_SIDE
+    if isinstance(found, Totals):
+        return found.comparison.until < min(until, settled)
+    if until <= settled:
+        return False
+    return len(seen(watch.environment_id, settled, until, watch.flag)) == 1
 
 
 def variants_compared(watch: Watch, now: datetime) -> Comparison:

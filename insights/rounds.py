@@ -18,8 +18,6 @@ from insights import looks, watches
 from insights.claims import claim, held
 from insights.cohorts import Comparison
 from insights.comparison import NothingToCompare, totals_of_many
-from insights.examine import examined
-from insights.exposed import plan_of
 from insights.health import Health, Window, health_of_many
 from insights.models import Watch
 from insights.totals import Totals
@@ -106,12 +104,13 @@ def _measure_together(ids: Sequence[int], now: datetime) -> int:
             return _measure_apart(claimed, comparisons, now)
         flags = _definitions(claimed)
         for watch, totals in zip(claimed, found, strict=True):
-            if isinstance(totals, NothingToCompare):
-                looks.keep_reason(watch, str(totals), now)
-                continue
             flag = flags.get((watch.environment_id, watch.flag))
-            plan, length = plan_of(totals.comparison, flag), looks.length_of(watch, now)
-            looks.keep(watch, examined(totals, plan, length, known=known[watch.id]), now)
+            try:
+                result = looks.judged(watch, totals, flag, now, known.get(watch.id))
+            except NothingToCompare as reason:
+                looks.keep_reason(watch, str(reason), now)
+            else:
+                looks.keep(watch, result, now)
     return len(claimed)
 
 

@@ -17,7 +17,7 @@ from events.query.spec import QueryError
 from events.store.read import QueryTooLarge, Result, Statement, run
 from projects.keys import mint
 from projects.models import Environment
-from tests.events.test_query import NASTY, Item, ask, calculated, field, items, store
+from tests.events.test_query import NASTY, Item, ask, calculated, field, items, named, store
 
 pytestmark = pytest.mark.usefixtures("event_store")
 
@@ -185,7 +185,7 @@ DERIVED: list[tuple[str, Callable[[Item], Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("expression", "of"), DERIVED, ids=str)
+@pytest.mark.parametrize(("expression", "of"), DERIVED, ids=named)
 def test_derived_fields_agree_with_the_reference(
     environment: Environment, made: list[Item], expression: str, of: Callable[[Item], Any]
 ) -> None:

@@ -82,7 +82,7 @@ def test_a_round_killed_half_way_is_repeated_and_counts_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(rounds, "examined", killed)
+        broken.setattr(looks, "examined", killed)
         with pytest.raises(KeyboardInterrupt):
             round_of(shop)
     claimed = Watch.objects.get(flag="USE_CACHING")

@@ -23,7 +23,7 @@ PAGES = (
 
 def addresses(shop: Shop, client: Client) -> list[str]:
     """The pages of this shop, its newest change and one of its traces among them."""
-    text = client.get("/acme/production/explore?view=events&inline=1").content.decode()
+    text = client.get("/acme/production/explore?view=events&inline=1").getvalue().decode()
     trace = text.partition("/acme/production/traces/")[2].partition('"')[0].replace("&amp;", "&")
     change = str(shop.change(kind="marker").id)
     return [

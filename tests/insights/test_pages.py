@@ -21,8 +21,9 @@ FRAGMENT = {"HX-Request": "true"}
 
 def body(client: Client, address: str, **headers: str) -> str:
     response = client.get(address, headers=headers)
-    assert response.status_code == 200, response.content[:500]
-    return str(response.content.decode())
+    text: str = response.getvalue().decode()
+    assert response.status_code == 200, text[:500]
+    return text
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import clickhouse_connect
@@ -13,6 +15,13 @@ import pytest
 from tests.stack.processes import Up, free_port, left, until
 
 pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """Of a short path: the sockets of a long one are elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="up-") as folder:
+        yield Path(folder) / "data"
 
 
 def _database(up: Up) -> "psycopg.Connection[tuple[object, ...]]":
@@ -51,8 +60,7 @@ def test_the_parts_keep_what_they_acknowledged_through_a_kill_of_everything(
     assert not (data / "stack.json").exists()
 
 
-def test_survivors_of_a_killed_up_are_ended_by_the_next(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_survivors_of_a_killed_up_are_ended_by_the_next(data: Path) -> None:
     first = Up(data, "--parts").ready()
     before = first.pids()
     os.kill(before["supervisor"], signal.SIGKILL)
@@ -83,8 +91,7 @@ def test_a_killed_part_comes_back_by_itself(tmp_path: Path, name: str) -> None:
     assert left(data) == {}
 
 
-def test_what_only_the_owner_may_read(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_what_only_the_owner_may_read(data: Path) -> None:
     up = Up(data, "--parts").ready()
     try:
         for name in ("stack.json", "secrets.json", "supervisord.conf", "run.json"):

@@ -15,6 +15,7 @@ from tests.insights.conftest import Shop, shop
 __all__ = ["shop"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SOON_MS = 10_000  # of a busy machine, and before the page would ask by itself
 PAGES = (
     *("", "timeline", "flags", "flags/USE_CACHING", "requests?flag=USE_CACHING", "data"),
     *("changes/CHANGE", "traces/TRACE"),
@@ -153,7 +154,7 @@ def _poll(page: Page, fragment: str) -> None:
     page.evaluate(f"htmx.trigger('{fragment}', 'live')")
 
 
-def test_a_flip_by_somebody_else_shows_within_a_second(
+def test_a_flip_by_somebody_else_shows_by_itself(
     live_server: Any, shop: Shop, open_page: Open, complaints: list[str]
 ) -> None:
     _create_flag(shop)
@@ -167,14 +168,14 @@ def test_a_flip_by_somebody_else_shows_within_a_second(
     page.route(STREAM, stream)
     page.goto("/acme/production/flags/USE_CACHING")
     page.get_by_label("Reason").fill("half a sentence")
-    with page.expect_response(lambda answer: "flags/USE_CACHING" in answer.url, timeout=3000):
+    with page.expect_response(lambda answer: "flags/USE_CACHING" in answer.url, timeout=SOON_MS):
         said.append('data: {"type": "refetchEvaluation", "etag": "\\"g0\\""}\n\n')
     expect(page.get_by_label("Reason")).to_have_value("half a sentence")  # nothing was flipped
     editing.change(
         shop.environment, "USE_CACHING", {"enabled": False}, actor="API key “ci”", reason="night"
     )
     said.append('data: {"type": "refetchEvaluation", "etag": "\\"g9\\""}\n\n')
-    expect(page.get_by_role("button", name="Turn on")).to_be_visible(timeout=2000)
+    expect(page.get_by_role("button", name="Turn on")).to_be_visible(timeout=SOON_MS)
     expect(page.locator("#_serving")).to_contain_text("off for everyone")
     expect(page.locator("#_flag")).to_contain_text("API key “ci”")
     assert complaints == []

@@ -121,19 +121,20 @@ def judged(
     seconds show little. What they leave undecided, the hour after may show.
     Raises NothingToCompare.
     """
-    together = None
+    together: Result | NothingToCompare
     if isinstance(found, Totals):
         plan, length = plan_of(found.comparison, flag), length_of(watch, now)
         together = examined(found, plan, length, known=known)
         if together.findings:
             return together
+    else:
+        together = found
     until = watch.ended_at or now
     if watch.change is not None and _one_was_gone(watch, found, until):
         with suppress(NothingToCompare, QueryTooLarge):
             return _before_and_after(watch, Moment(watch.started_at), until)
-    if together is None:
-        assert isinstance(found, NothingToCompare)  # noqa: S101  # for the type checker
-        raise found
+    if isinstance(together, NothingToCompare):
+        raise together
     return together
 
 

@@ -1,6 +1,6 @@
 """The environment's changes on a picture over time: shape and colour tell the kind, a verdict of
 worse or better has its own colour, and marks that would lie on each other become one with a number:
-here for the widest picture, in static/js/marks.js for the width that there is.
+here for the widest picture, in static/js/crowded.js for the width that there is.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Gro
 def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> dict[str, Any]:
     """The marks in a lane of their own; each leads to its change, or to the timeline.
 
-    `customdata` and `meta` say what marks.js needs to put several together.
+    `customdata` and `meta` say what crowded.js needs to put several together.
     """
     return {
         "type": "scatter",

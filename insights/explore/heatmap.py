@@ -5,6 +5,8 @@ from datetime import timedelta, tzinfo
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
+
 from insights import axes
 from insights.explore import annotations, units
 from insights.explore.frame import PANEL, Frame, Steps, layout_of, x_of
@@ -21,19 +23,24 @@ def heatmap(
 ) -> Chart:
     """Time × value, darker where more events are. Its box can be dragged: `data-box`."""
     field = column or split(name)[1]
-    bins = sorted({(low, high) for point in series for low, high, _ in point["data"][name]})
     steps = frame.steps()
-    columns: dict[str, dict[tuple[float, float], float]] = {}
-    for point in series:  # of every group, added up
-        column_of = columns.setdefault(x_of(point["time"]), {})
-        for low, high, count in point["data"][name]:
-            column_of[low, high] = column_of.get((low, high), 0) + count
-    ladder = _ladder(bins)
-    rows = {pair: number for number, pair in enumerate(ladder)}
-    z: list[list[float | None]] = [[None] * len(steps.xs) for _ in ladder]
-    for across, at in enumerate(steps.xs):
-        for pair, count in columns.get(at, {}).items():
-            z[rows[pair]][across] = count
+    across = {x: place for place, x in enumerate(steps.xs)}
+    cells = [  # of every group, thousands a picture
+        (at, point["data"][name])
+        for point in series
+        if (at := across.get(x_of(point["time"]))) is not None
+    ]
+    ladder = _ladder(sorted({low: high for _, bins in cells for low, high, _ in bins}.items()))
+    rows = {low: number for number, (low, _) in enumerate(ladder)}
+    counts = np.zeros((len(ladder), len(steps.xs)))
+    np.add.at(
+        counts,
+        (
+            np.fromiter((rows[low] for _, bins in cells for low, _, _ in bins), int),
+            np.repeat([at for at, _ in cells], [len(bins) for _, bins in cells]).astype(int),
+        ),
+        np.fromiter((count for _, bins in cells for _, _, count in bins), float),
+    )
     form = f"MAX({field})"
     texts = [f"{units.text(low, form)} to {units.text(high, form)}" for low, high in ladder]
     edges = [low for low, _ in ladder]
@@ -52,18 +59,11 @@ def heatmap(
             "type": "heatmap",
             "x": [axes.x(start + middle) for start in steps.starts],
             "y": list(range(len(ladder))),
-            "z": z,
-            "text": [  # none where nothing is, which is most of a picture
-                [
-                    f"{at}<br>{text}" if count is not None else ""
-                    for at, count in zip(steps.clocks, row, strict=True)
-                ]
-                for text, row in zip(texts, z, strict=True)
-            ],
+            "z": _drawn(counts),
             "hovertemplate": "%{text}<br>%{z} events<extra></extra>",
             "colorscale": SCALE,
             "zmin": 0,
-            "zmax": _strongest(z),
+            "zmax": _strongest(counts),
             "showscale": False,
             "hoverongaps": False,
         },
@@ -72,10 +72,11 @@ def heatmap(
     layout["meta"] = {
         "column": field,
         "edges": [[low, high] for low, high in ladder],
-        "rows": texts,  # for those who choose a box by keyboard
+        "rows": texts,  # with the clocks what a cell says: static/js/boxes.js puts them together
+        "clocks": steps.clocks,
     }
-    names, table = _bands(z, ladder, steps, frame.zone, form)
-    sums = [sum(filter(None, row)) for row in z]
+    names, table = _bands(counts, ladder, steps, frame.zone, form)
+    sums = counts.sum(axis=1).tolist()
 
     def within(share: float) -> str:
         reached = accumulate(sums)
@@ -101,8 +102,16 @@ def heatmap(
     )
 
 
+def _drawn(counts: np.ndarray) -> list[list[float | None]]:
+    """Nothing is drawn where nothing is, which is most of a picture."""
+    whole = counts.astype(int)
+    shown = whole if (whole == counts).all() else counts
+    found: list[list[float | None]] = np.where(counts > 0, shown.astype(object), None).tolist()
+    return found
+
+
 def _bands(
-    z: Sequence[Sequence[float | None]],
+    counts: np.ndarray,
     ladder: Sequence[tuple[float, float]],
     steps: Steps,
     zone: tzinfo,
@@ -110,28 +119,26 @@ def _bands(
 ) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
     """A heatmap as a table: a row a step, a column each for a few bins together."""
     size = max(1, -(-len(ladder) // MOST_BANDS))
-    parts = [range(at, min(at + size, len(ladder))) for at in range(0, len(ladder), size)]
+    parts = range(0, len(ladder), size)
     names = [
-        f"{units.text(ladder[part[0]][0], form)} to {units.text(ladder[part[-1]][1], form)}"
-        for part in parts
+        f"{units.text(ladder[at][0], form)} to {units.text(ladder[at : at + size][-1][1], form)}"
+        for at in parts
     ]
-    columns = [
-        [sum(z[row][at] or 0 for row in part) for part in parts] for at in range(len(steps.xs))
-    ]
-    whole = [sum(counts) for counts in zip(*columns, strict=True)]
-    rows = [("All of it", whole)] + [
-        (axes.time_text(start, zone), counts)
-        for start, counts in zip(steps.starts, columns, strict=True)
+    banded = np.array([counts[at : at + size].sum(axis=0) for at in parts])
+    banded = banded.reshape(len(parts), len(steps.xs))  # also where there is none
+    rows = [("All of it", banded.sum(axis=1).tolist())] + [
+        (axes.time_text(start, zone), column)
+        for start, column in zip(steps.starts, banded.T.tolist(), strict=True)
     ]
     return names, tuple(
-        (head, *(words.number(count) for count in (sum(counts), *counts))) for head, counts in rows
+        (head, *(words.number(count) for count in (sum(column), *column))) for head, column in rows
     )
 
 
-def _strongest(z: Sequence[Sequence[float | None]]) -> float:
+def _strongest(counts: np.ndarray) -> float:
     """From how many events on a cell is fully dark: one crowded cell would pale all others."""
-    counts = sorted(count for row in z for count in row if count)
-    return counts[int(0.99 * (len(counts) - 1))] if counts else 1
+    some = np.sort(counts[counts > 0])
+    return float(some[int(0.99 * (len(some) - 1))]) if len(some) else 1
 
 
 def _ladder(bins: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -67,5 +67,13 @@ const boxes = (() => {
     form.elements.box_high.value = number(edges[rows[1]][1]);
   }
 
+  document.addEventListener("flipscope:drawing", ({ detail: { data: [first], layout } }) => {
+    if (first?.type !== "heatmap" || !layout.meta?.clocks) return;
+    const { rows, clocks } = layout.meta; // thousands of texts of a few parts: put together here
+    first.text = first.z.map((line, row) => line.map(
+      (count, column) => (count === null ? "" : `${clocks[column]}<br>${rows[row]}`),
+    ));
+  });
+
   return { within, drawn, time, local, shade, written, fill, fields };
 })();

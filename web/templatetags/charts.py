@@ -1,11 +1,10 @@
 """Pictures in templates: charts with their twins, verdict pills, marks of changes, intervals."""
 
-import json
 from html import escape
 from typing import Any
 
+import orjson
 from django import template
-from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -31,7 +30,7 @@ def chart(chart: Chart) -> dict[str, Chart]:
 @register.filter
 def as_json(figure: dict[str, Any]) -> str:
     """A figure as text. Not in a <script>: htmx takes those out of every fragment."""
-    return json.dumps(figure, cls=DjangoJSONEncoder, separators=(",", ":"))
+    return orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 @register.filter

@@ -118,8 +118,8 @@ _cache = {
     "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
 }
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_cache},
-    "sessions": {"BACKEND": "web.session_cache.SessionCache", **_cache},
+    "default": {"BACKEND": "web.cache.Cache", **_cache},
+    "sessions": {"BACKEND": "web.cache.SessionCache", **_cache},
 }
 SESSION_CACHE_ALIAS = "sessions"
 

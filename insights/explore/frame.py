@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from insights import axes
@@ -29,21 +30,28 @@ class Frame:
         first = int((self.read_since or self.since).timestamp()) // self.step_s * self.step_s
         # The step under way is left out, so that no line ends in a drop that is not there.
         last = int(self.until.timestamp()) - self.step_s + 1
-        starts = [datetime.fromtimestamp(at, UTC) for at in range(first, last, self.step_s)]
-        return Steps(
-            starts,
-            [axes.x(start) for start in starts],
-            [f"{start.astimezone(self.zone):%H:%M:%S}" for start in starts],
-        )
+        return _steps(first, last, self.step_s, self.zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Where the steps of a picture begin: as times, as Plotly reads them, on the local clock."""
+    """Where the steps of a picture begin: as times, as Plotly reads them, in words."""
 
-    starts: list[datetime]
-    xs: list[str]
-    clocks: list[str]
+    starts: tuple[datetime, ...]
+    xs: tuple[str, ...]
+    clocks: tuple[str, ...]  # local: "07:42:00"
+    texts: tuple[str, ...]  # of the table's rows
+
+
+@lru_cache(maxsize=64)  # each picture of a page asks again, and so does who looks again
+def _steps(first: int, last: int, step_s: int, zone: tzinfo) -> Steps:
+    starts = [datetime.fromtimestamp(at, UTC) for at in range(first, last, step_s)]
+    return Steps(
+        tuple(starts),
+        tuple(axes.x(start) for start in starts),
+        tuple(f"{start.astimezone(zone):%H:%M:%S}" for start in starts),
+        tuple(axes.time_text(start, zone) for start in starts),
+    )
 
 
 def x_of(time: str) -> str:

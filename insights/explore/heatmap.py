@@ -1,7 +1,7 @@
 """How values are spread, step by step: a picture, and its twin as a table of times."""
 
 from collections.abc import Sequence
-from datetime import timedelta, tzinfo
+from datetime import timedelta
 from itertools import accumulate
 from typing import Any
 
@@ -75,7 +75,7 @@ def heatmap(
         "rows": texts,  # with the clocks what a cell says: static/js/boxes.js puts them together
         "clocks": steps.clocks,
     }
-    names, table = _bands(counts, ladder, steps, frame.zone, form)
+    names, table = _bands(counts, ladder, steps, form)
     sums = counts.sum(axis=1).tolist()
 
     def within(share: float) -> str:
@@ -105,8 +105,9 @@ def heatmap(
 def _drawn(counts: np.ndarray) -> list[list[float | None]]:
     """Nothing is drawn where nothing is, which is most of a picture."""
     whole = counts.astype(int)
-    shown = whole if (whole == counts).all() else counts
-    found: list[list[float | None]] = np.where(counts > 0, shown.astype(object), None).tolist()
+    shown = (whole if (whole == counts).all() else counts).astype(object)
+    shown[counts <= 0] = None
+    found: list[list[float | None]] = shown.tolist()
     return found
 
 
@@ -114,7 +115,6 @@ def _bands(
     counts: np.ndarray,
     ladder: Sequence[tuple[float, float]],
     steps: Steps,
-    zone: tzinfo,
     form: str,
 ) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
     """A heatmap as a table: a row a step, a column each for a few bins together."""
@@ -127,8 +127,7 @@ def _bands(
     banded = np.array([counts[at : at + size].sum(axis=0) for at in parts])
     banded = banded.reshape(len(parts), len(steps.xs))  # also where there is none
     rows = [("All of it", banded.sum(axis=1).tolist())] + [
-        (axes.time_text(start, zone), column)
-        for start, column in zip(steps.starts, banded.T.tolist(), strict=True)
+        (text, column) for text, column in zip(steps.texts, banded.T.tolist(), strict=True)
     ]
     return names, tuple(
         (head, *(words.number(count) for count in (sum(column), *column))) for head, column in rows

@@ -78,14 +78,13 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
     if by:
         layout["margin"]["r"] = 110
     traces.append(annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"))
-    times = [axes.time_text(start, frame.zone) for start in steps.starts]
     return Chart(
         id=f"{frame.prefix}picture-{place}",
         title=f"{units.named(name).capitalize()} over time",
         summary=_summary(answer, name, by, shown, frame),
         figure={"data": traces, "layout": layout},
         columns=("Time", *(title for title, _ in table)),
-        rows=tuple(zip(times, *(texts for _, texts in table), strict=True)),
+        rows=tuple(zip(steps.texts, *(texts for _, texts in table), strict=True)),
         unit=units.unit(name),
         height="medium",
         marks=annotations.listed(frame.groups, zone=frame.zone, base=frame.base),

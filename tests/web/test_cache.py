@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as Away
 from redis.exceptions import RedisError
 
 from tests.conftest import Cast
-from web.session_cache import SessionCache
+from web.cache import SessionCache
 
 
 @pytest.fixture

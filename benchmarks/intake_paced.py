@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import requests
 
 from benchmarks.ingest_100k import blocks_of
@@ -26,6 +27,7 @@ BULK = 10_000  # rows of one insert of the engine's own
 PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 READY_S = 5.0  # from the start of the senders to the first batch
 ASKED_S, BEFORE_S, AROUND_S = 20.0, 5.0, 10.0
+TENTHS = 10
 MORE = 1.01  # asked of the senders, so that the last answers are in when the minutes end
 QUERIES: dict[str, dict[str, Any]] = {
     "count by route": {"breakdowns": ["route"]},
@@ -159,7 +161,7 @@ def paced(
 
 def sustained(up: Up, key: str, bodies: list[bytes], minutes: float, per_second: float) -> None:
     """Sends at a rate while pages are read and memory is watched."""
-    memory: list[int] = []
+    memory: list[int] = []  # MiB of the web process and its workers
     stop = threading.Event()
 
     def watch() -> None:
@@ -179,8 +181,8 @@ def sustained(up: Up, key: str, bodies: list[bytes], minutes: float, per_second:
         f"{least:,.0f}, of {per_second:,.0f} asked: {held}; "
         f"the latest answer {late:.1f} s after its batch was due, told to come again "
         f"{sum(one.again for one in heard)} times; pages {dict(reader.statuses)}, slowest "
-        f"{reader.slowest_s:.1f} s; web memory {memory[:1]} … {memory[-1:]} MiB, most "
-        f"{max(memory, default=0)}",
+        f"{reader.slowest_s:.1f} s; web memory, the most in each tenth of the time: "
+        f"{[int(part.max()) for part in np.array_split(memory, TENTHS) if len(part)]} MiB",
         flush=True,
     )
 

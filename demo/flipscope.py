@@ -31,11 +31,7 @@ class Keys:
 
 def bootstrap(data: Path, password: str) -> Keys:
     """Make the project and fresh keys with `manage.py bootstrap`."""
-    command = [
-        *(sys.executable, str(ROOT / "manage.py"), "bootstrap", "--project", PROJECT),
-        *("--email", EMAIL, "--password", password, "--timezone", "America/New_York"),
-        *("--data", str(data)),
-    ]
+    command = [sys.executable, str(ROOT / "manage.py"), "bootstrap", *asked(data, password)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         message = f"manage.py bootstrap failed:\n{done.stderr.strip()}"
@@ -43,6 +39,12 @@ def bootstrap(data: Path, password: str) -> Keys:
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     environment = answer["environments"][ENVIRONMENT]
     return Keys(environment["ingest_key"], environment["server_key"], answer["api_token"])
+
+
+def asked(data: Path, password: str) -> list[str]:
+    """What bootstrap is told. One password in 64 begins with a dash: alone it were an option."""
+    named = ("--project", PROJECT, "--email", EMAIL, "--timezone", "America/New_York")
+    return [*named, f"--password={password}", f"--data={data}"]
 
 
 class Flipscope:

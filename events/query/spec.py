@@ -41,6 +41,10 @@ UNSUPPORTED = {
     " for the calculations they are made of and combine the numbers that come back. Arithmetic"
     " within one event goes into calculated_fields."
 }
+OWN_FILTERS = (
+    "A calculation has no filters of its own. Ask once per filter, or take SUM of a field that"
+    " calculated_fields computes, such as IF($error, 1, 0)."
+)
 KNOWN = {
     "calculations", "filters", "filter_combination", "required_filters", "breakdowns", "orders",
     "havings", "limit", "start_time", "end_time", "time_range", "granularity", "disable_series",
@@ -211,6 +215,8 @@ def _column(value: Any, field: str) -> str:
 
 
 def _calculation(value: Any, field: str) -> Calculation:
+    if type(value) is dict and value.get("filters"):
+        raise QueryError(f"{field}.filters", OWN_FILTERS)
     parts = _parts(value, field, {"op", "column"})
     op = parts.get("op")
     if op not in OPERATIONS:

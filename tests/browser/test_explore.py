@@ -213,6 +213,12 @@ def test_a_box_is_dragged_and_its_finding_leads_to_one_trace(
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
     assert area is not None
+    # A cell says its time and its values where anything is, else nothing.
+    drawn = page.locator("figure[data-box] [data-plot]").first.evaluate("({data}) => data[0]")
+    counts, texts = (list(itertools.chain(*drawn[name])) for name in ("z", "text"))
+    cells = list(zip(counts, texts, strict=True))
+    assert all(bool(text) == (count is not None) for count, text in cells)
+    assert any(re.fullmatch(r"\d\d:\d\d:\d\d<br>[\d.,]+ m?s to .*", text) for _, text in cells)
     # The slow ones lie in the topmost row of the picture.
     page.mouse.move(area["x"] + 5, area["y"] + 2)
     page.mouse.down()

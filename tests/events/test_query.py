@@ -434,6 +434,23 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+def test_filters_of_one_calculation_are_refused_with_what_to_do_instead(
+    environment: Environment,
+) -> None:
+    own = [{"column": "paid", "op": "=", "value": True}]
+    with pytest.raises(QueryError, match="Ask once per filter, or take SUM of a field") as caught:
+        ask(environment, calculations=[{"op": "COUNT", "filters": own}])
+    assert caught.value.field == "calculations.0.filters"
+    # What it advises is right: a count of those that a condition holds for.
+    store(environment, [{"service": "a", "paid": paid} for paid in (True, True, False)])
+    found = ask(
+        environment,
+        calculations=[{"op": "SUM", "column": "paying"}],
+        calculated_fields=[{"name": "paying", "expression": "IF($paid, 1, 0)"}],
+    )
+    assert found["results"][0]["data"]["SUM(paying)"] == 2
+
+
 @pytest.mark.parametrize(("spec", "part"), REFUSED, ids=str)
 def test_what_can_not_be_asked_is_refused_with_its_field(
     environment: Environment, spec: dict[str, Any], part: str

@@ -35,7 +35,7 @@ SETS = """(
 
 def asked(*breakdowns: str) -> Any:
     from events.query.answer import asked_of
-    from events.query.spec import parse
+    from events.query.parsing import parse
 
     spec = {
         "calculations": [{"op": "COUNT"}, {"op": "P95", "column": "duration_ms"}],

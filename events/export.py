@@ -8,7 +8,8 @@ from clickhouse_connect.driver.exceptions import Error as EngineError
 from django.conf import settings
 
 from events.query.answer import asked_of
-from events.query.spec import QueryError, parse
+from events.query.parsing import parse
+from events.query.spec import QueryError
 from events.store.client import StoreUnavailable, client, unavailable_as_such
 from events.store.read import AWAY, TOO_LARGE, QueryTooLarge
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from events.query.calculations import EXACT_ROWS, rest, steps, value
 from events.query.columns import Resolved, resolve
-from events.query.spec import PERCENTILES, RATES, Query, QueryError, parse
+from events.query.parsing import parse
+from events.query.spec import PERCENTILES, RATES, Query, QueryError
 from events.query.sql import Asked
 from events.store.read import BadPattern, Result, Statement, run
 

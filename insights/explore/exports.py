@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from events.query.answer import answered, asked_of
+from events.query.parsing import MAX_LIMIT_WITHOUT_SERIES
 from events.query.rows import Page, events_of
-from events.query.spec import MAX_LIMIT_WITHOUT_SERIES, RATES, Query, QueryError
+from events.query.spec import RATES, Query, QueryError
 from events.store.read import run
 from insights.explore.meant import meant
 from insights.explore.place import Place, place

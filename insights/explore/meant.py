@@ -10,7 +10,8 @@ from typing import Any
 
 from events.event import ALIASES
 from events.query.catalog import Known
-from events.query.spec import FILTER_OPERATORS, Query, QueryError, parse
+from events.query.parsing import parse
+from events.query.spec import FILTER_OPERATORS, Query, QueryError
 from insights.explore.question import EARLIER, WINDOWS, Having, Question, Where, split
 from insights.series import step_seconds
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-from events.query.spec import MOST
+from events.query.parsing import MOST
 
 WINDOWS = {
     "15m": (900, "15 minutes"),

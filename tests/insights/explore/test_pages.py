@@ -17,7 +17,7 @@ from django.test import Client
 
 import web.pages
 from events.query.answer import answered
-from events.query.spec import parse
+from events.query.parsing import parse
 from events.store import progress
 from events.store.read import QueryStopped, Statement
 from insights.explore import pages

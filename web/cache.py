@@ -6,10 +6,11 @@ it held.
 """
 
 import logging
+from functools import cache
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.exceptions import RedisError
 
 log = logging.getLogger("flipscope.web")
@@ -20,13 +21,7 @@ class KeptClient(RedisCacheClient):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._kept: dict[ConnectionPool, Redis] = {}
-
-    def get_client(self, key: Any = None, *, write: bool = False) -> Redis:
-        pool = self._get_connection_pool(write)  # type: ignore[attr-defined]  # not in the stubs
-        if pool not in self._kept:
-            self._kept[pool] = super().get_client(key, write=write)
-        return self._kept[pool]
+        self._client = cache(Redis)  # one for each pool of connections
 
 
 class Cache(RedisCache):

@@ -24,23 +24,7 @@ def heatmap(
     """Time × value, darker where more events are. Its box can be dragged: `data-box`."""
     field = column or split(name)[1]
     steps = frame.steps()
-    across = {x: place for place, x in enumerate(steps.xs)}
-    cells = [  # of every group, thousands a picture
-        (at, point["data"][name])
-        for point in series
-        if (at := across.get(x_of(point["time"]))) is not None
-    ]
-    ladder = _ladder(sorted({low: high for _, bins in cells for low, high, _ in bins}.items()))
-    rows = {low: number for number, (low, _) in enumerate(ladder)}
-    counts = np.zeros((len(ladder), len(steps.xs)))
-    np.add.at(
-        counts,
-        (
-            np.fromiter((rows[low] for _, bins in cells for low, _, _ in bins), int),
-            np.repeat([at for at, _ in cells], [len(bins) for _, bins in cells]).astype(int),
-        ),
-        np.fromiter((count for _, bins in cells for _, _, count in bins), float),
-    )
+    ladder, counts = _counted(series, name, steps)
     form = f"MAX({field})"
     texts = [f"{units.text(low, form)} to {units.text(high, form)}" for low, high in ladder]
     edges = [low for low, _ in ladder]
@@ -102,6 +86,27 @@ def heatmap(
     )
 
 
+def _counted(
+    series: Sequence[dict[str, Any]], name: str, steps: Steps
+) -> tuple[list[tuple[float, float]], np.ndarray]:
+    """(the bins, events by bin and step), the events of every group added up."""
+    across = {x: place for place, x in enumerate(steps.xs)}
+    columns = [
+        (at, point["data"][name])
+        for point in series
+        if (at := across.get(x_of(point["time"]))) is not None
+    ]
+    ladder = _ladder(sorted({low: high for _, bins in columns for low, high, _ in bins}.items()))
+    rows = {low: number for number, (low, _) in enumerate(ladder)}
+    counts = np.zeros((len(ladder), len(steps.xs)))
+    # Straight into arrays: a tuple for each of thousands of bins takes half as long again.
+    row = np.fromiter((rows[low] for _, bins in columns for low, _, _ in bins), int)
+    column = np.fromiter((at for at, bins in columns for _ in bins), int)
+    events = np.fromiter((count for _, bins in columns for _, _, count in bins), float)
+    np.add.at(counts, (row, column), events)
+    return ladder, counts
+
+
 def _drawn(counts: np.ndarray) -> list[list[float | None]]:
     """Nothing is drawn where nothing is, which is most of a picture."""
     whole = counts.astype(int)
@@ -124,10 +129,10 @@ def _bands(
         f"{units.text(ladder[at][0], form)} to {units.text(ladder[at : at + size][-1][1], form)}"
         for at in parts
     ]
-    banded = np.array([counts[at : at + size].sum(axis=0) for at in parts])
-    banded = banded.reshape(len(parts), len(steps.xs))  # also where there is none
-    rows = [("All of it", banded.sum(axis=1).tolist())] + [
-        (text, column) for text, column in zip(steps.texts, banded.T.tolist(), strict=True)
+    banded = np.add.reduceat(counts, np.array(parts, int), axis=0)
+    rows = [
+        ("All of it", banded.sum(axis=1).tolist()),
+        *zip(steps.texts, banded.T.tolist(), strict=True),
     ]
     return names, tuple(
         (head, *(words.number(count) for count in (sum(column), *column))) for head, column in rows

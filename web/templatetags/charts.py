@@ -30,6 +30,7 @@ def chart(chart: Chart) -> dict[str, Chart]:
 @register.filter
 def as_json(figure: dict[str, Any]) -> str:
     """A figure as text. Not in a <script>: htmx takes those out of every fragment."""
+    # A number of numpy's, which statistics may leave, is a float to json but not to orjson.
     return orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 

@@ -70,7 +70,7 @@ fuzz-guided: install-dev
 	$(PY) -m tests.fuzz.guided --runs 200000
 
 distributed: install-dev
-	$(PY) -m pytest -p tests.distributed tests/events tests/insights
+	$(PY) -m pytest -n 2 --dist worksteal -p tests.distributed tests/events tests/insights
 
 faults-long: install-dev
 	$(PY) -m tests.faults.endurance --minutes 30

@@ -48,13 +48,13 @@ def start() -> Path:
     return folder
 
 
-def _runs_tests() -> bool:
+def runs_tests() -> bool:
     """Not where pytest only tells of itself, nor where its workers (`-n 2`) run them all."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return True
     return not {"--help", "-h", "--version", "-n"} & set(sys.argv)
 
 
-if _runs_tests():
+if runs_tests():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts are stopped
     os.environ["FLIPSCOPE_DATA"] = str(start())

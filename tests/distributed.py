@@ -1,6 +1,6 @@
 """A pytest plugin: the event store's tables behind Distributed ones, as on a cluster.
 
-    python -m pytest -p tests.distributed tests/events tests/insights
+    python -m pytest -n 2 --dist worksteal -p tests.distributed tests/events tests/insights
 
 Every statement and insert then goes through the Distributed tables that the product's own schema
 makes. The cluster has one node, which is the embedded engine itself: that can neither listen, so

@@ -1,12 +1,13 @@
 """The Change page: what one change did, in words first, then what proves it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from insights import charts
-from insights.changes import Told, most_telling, told
+from insights.beside import AROUND, Beside, beside
+from insights.changes import most_telling, told
 from insights.cohorts import Scope
 from insights.models import Watch
 from insights.series import lines
@@ -16,17 +17,7 @@ from releases.changes import timeline
 from releases.models import Change
 from web.charts import Chart
 
-AROUND = timedelta(hours=1)
 ROWS_SHOWN = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Another change at the same time, and what it has to do with this one's leading finding."""
-
-    told: Told
-    sentence: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +37,6 @@ class ChangePage:
     certainty: Chart | None
     where: dict[str, Any] | None
     beside: list[Beside]
-    entangled: list[dict[str, Any]]  # flags that did not change, and yet explain or take part
     requests_url: str
 
 
@@ -77,8 +67,7 @@ def change_page(
         over_time=_over_time(environment, change, watch, scope, now, base=base),
         certainty=certainty(watch, environment.zone),
         where=reasons_of(findings).get("where"),
-        beside=beside(environment, change, reasons_of(findings)),
-        entangled=[one for one in entangled(findings) if one["change"] is None],
+        beside=beside(environment, change, reasons_of(findings).get("same_time", [])),
         requests_url=_requests_url(change, findings, base),
     )
 
@@ -197,29 +186,9 @@ def _over_time(
     ]
 
 
-def entangled(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Other changes and flags that explain what was found, or take part in it."""
-    seen = reasons_of(findings).get("same_time", [])
-    return [one for one in seen if one["answer"] not in ("independent", "too_little")]
-
-
 def reasons_of(findings: list[dict[str, Any]]) -> dict[str, Any]:
     """What is known of the leading finding beyond its numbers."""
     return next((one["reasons"] for one in findings if one.get("reasons")), {})
-
-
-def beside(environment: Environment, change: Change, reasons: dict[str, Any]) -> list[Beside]:
-    """Other changes within an hour, each with what was found when it was held fixed."""
-    near = timeline(
-        environment.id, since=change.time - AROUND, until=change.time + AROUND, limit=50
-    )
-    known = {(one["kind"], one["name"]): one for one in reasons.get("same_time", [])}
-    found = []
-    for one in told([other for other in near if other.id != change.id]):
-        kind = "flag" if one.change.flag else "build" if one.change.build_id else ""
-        about = known.get((kind, one.change.flag or one.change.service), {})
-        found.append(Beside(one, about.get("sentence", ""), about.get("answer", "")))
-    return found
 
 
 def _requests_url(change: Change, findings: list[dict[str, Any]], base: str) -> str:

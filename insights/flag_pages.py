@@ -12,11 +12,11 @@ from flags.models import Flag, FlagVersion, Plan
 from flags.surroundings import leaned_on
 from flags.words import state_in_words
 from insights import charts
+from insights.beside import Beside, parts
 from insights.change_page import (
     ROWS_SHOWN,
     certainty,
     chosen,
-    entangled,
     ordered,
     pictures,
     reasons_of,
@@ -156,7 +156,7 @@ class FlagPage:
     over_time: list[Chart]
     certainty: Chart | None
     where: dict[str, Any] | None
-    entangled: list[dict[str, Any]]  # other changes and flags that explain or take part
+    beside: list[Beside]  # other changes and flags that explain or take part
     versions: list[FlagVersion]
     history: list[Told]
     doubled: str
@@ -205,7 +205,7 @@ def flag_page(
         over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
         certainty=certainty(watch, environment.zone),
         where=reasons_of(findings).get("where"),
-        entangled=entangled(findings),
+        beside=parts(reasons_of(findings).get("same_time", [])),
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
         doubled=_doubled(environment, flag, now),

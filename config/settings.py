@@ -86,7 +86,7 @@ def _postgres(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "web.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "flipscope",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Manager, Model, QuerySet
+from django.db.models import Manager, Model, QuerySet
 from django.http import Http404, HttpRequest
 from ninja.security import HttpBearer
 
+from projects.entrance import entrance
 from projects.keys import KeyHolder, find
 from projects.models import Environment, Membership, Project, Role, User
 from web.errors import ApiError, SignInFirst
@@ -77,17 +78,14 @@ def environment_for(
     request: HttpRequest, project_slug: str, environment_slug: str, role: str = "viewer"
 ) -> Access:
     """For the pages of one environment. Raises Http404, PermissionDenied or SignInFirst."""
-    user = _user(request)
-    environment = (
-        Environment.objects.select_related("project")
-        .filter(slug=environment_slug, project__slug=project_slug, project__memberships__user=user)
-        .annotate(held=F("project__memberships__role"))  # of the membership just asked for
-        .first()
-    )
-    if environment is None:
-        membership(request, project_slug, role)  # says so where it is the project
+    found = entrance(request, project_slug, environment_slug)
+    if found is None:
+        membership(request, project_slug, role)  # says so where it is the sign-in or the project
+        found = entrance(request, project_slug, environment_slug)  # of a session just renewed
+    if found is None:
         raise Http404(f"There is no environment {environment_slug} in this project.")
-    return Access(user, environment.project, _permitted(environment.held, role), environment)
+    environment = found.environment
+    return Access(found.user, environment.project, _permitted(found.role, role), environment)
 
 
 Row = TypeVar("Row", bound=Model)

@@ -53,10 +53,10 @@ def first_paint(asked: Asked, rounds: int) -> str:
         )
         context = browser.new_context()
         cookies = [
-            {"name": one.name, "value": one.value or "", "url": asked.url}
-            for one in asked.page.cookies
+            {"name": name, "value": value, "url": asked.url}
+            for name, value in asked.cookies.items()
         ]
-        context.add_cookies(cookies)  # type: ignore[arg-type]  # of requests
+        context.add_cookies(cookies)  # type: ignore[arg-type]  # plain dicts
 
         def painted(page: Any, address: str, name: str) -> None:
             page.goto(address, wait_until="commit")

@@ -18,7 +18,6 @@ from web import words
 
 MOST_TOLD = 1.5  # bounds on harm beyond these say nothing worth reading
 MOST_TOLD_POINTS = 0.05
-TIMES_FROM = 2.0  # from ×2 on "3.0× slower", below "38% slower"
 QUANTILE_NAMES = {"latency_p95": "p95", "latency_p99": "p99"}
 EVIDENCE = {
     "randomised": "Randomised: who got which variant was decided by chance",
@@ -89,7 +88,9 @@ def sentence(finding: Finding, comparison: Comparison) -> str:
     delta = finding.delta
     text = _latency(delta, comparison) if delta.is_latency else _rate(delta, comparison)
     more = [_and_also(other, comparison) for other in finding.also if not _is_said(other, delta)]
-    return text + "".join(f", and {part}" for part in more if part)
+    if len(more) < 2:
+        return text + "".join(f", and {one}" for one in more)
+    return f"{text}, {words.joined(more)}"
 
 
 def _is_said(other: Judged, delta: Delta) -> bool:
@@ -98,41 +99,34 @@ def _is_said(other: Judged, delta: Delta) -> bool:
 
 def _latency(delta: Delta, comparison: Comparison) -> str:
     candidate, baseline = cohorts(comparison)
-    ratio = delta.ratio or 1.0
     counts = _counts(delta)
     if name := QUANTILE_NAMES.get(delta.measure):
-        how = f"{_change(ratio)} {'higher' if ratio > 1 else 'lower'}"
+        how = than(delta.ratio, "higher", "lower", "as high as")
         return (
-            f"{name} of {subject(delta.scope)} {candidate} is {how} than {baseline}"
+            f"{name} of {subject(delta.scope)} {candidate} is {how} {baseline}"
             f" ({words.milliseconds(delta.baseline)} → {words.milliseconds(delta.candidate)};"
-            f" {_interval(delta)}; {counts})"
+            f" {_interval(delta, 'higher', 'lower')}; {counts})"
         )
-    how = f"{_change(ratio)} {'slower' if ratio > 1 else 'faster'}"
+    typically = "typically " if delta.measure == "latency_p50" else ""
+    how = than(delta.ratio, "slower", "faster", "as fast as")
     return (
-        f"{subject(delta.scope)} {candidate} are {how} than {baseline}"
-        f" ({_interval(delta)}; {counts})"
+        f"{subject(delta.scope)} {candidate} are {typically}{how} {baseline}"
+        f" ({_interval(delta, 'slower', 'faster')}; {counts})"
     )
 
 
-def _change(ratio: float) -> str:
-    """×3 as "3.0×", ×1.38 as "38%", ×0.75 as "25%"."""
-    if ratio >= TIMES_FROM:
-        return words.ratio(ratio)
-    return words.percent(abs(ratio - 1))
+def than(ratio: float | None, more: str, less: str, same: str) -> str:
+    """ "3.0× slower than", "38% slower than", "4.0× faster than", "as fast as"."""
+    if ratio is None or words.is_same(ratio):
+        return same
+    return f"{words.ratio_words(ratio, more, less)} than"
 
 
-def _interval(delta: Delta) -> str:
+def _interval(delta: Delta, more: str, less: str) -> str:
     """In the unit of the sentence: "95% interval 2.8–3.2×" or "95% interval 30–46%"."""
     if delta.ratio_interval is None:
         return "no interval yet"
-    low, high = delta.ratio_interval
-    ratio = delta.ratio or 1.0
-    if ratio >= TIMES_FROM:
-        return f"95% interval {words.ratio(low).removesuffix('×')}–{words.ratio(high)}"
-    ends = sorted((abs(low - 1), abs(high - 1)))
-    if (low - 1) * (high - 1) < 0:  # across no difference
-        return f"95% interval {words.ratio(low).removesuffix('×')}–{words.ratio(high)}"
-    return f"95% interval {words.percent(ends[0]).removesuffix('%')}–{words.percent(ends[1])}"
+    return f"95% interval {words.ratio_span(delta.ratio or 1.0, *delta.ratio_interval, more, less)}"
 
 
 def _counts(delta: Delta) -> str:
@@ -142,40 +136,45 @@ def _counts(delta: Delta) -> str:
 
 def _rate(delta: Delta, comparison: Comparison) -> str:
     candidate, baseline = cohorts(comparison)
-    what = "fail" if delta.measure == "error_rate" else f"return {_code(delta)}"
-    against = (
-        f"which never occurs {baseline}"
-        if delta.baseline == 0
-        else f"against {words.percent(delta.baseline)} {baseline}"
-    )
-    low, high = delta.difference_interval or (delta.difference, delta.difference)
-    interval = f"95% interval {_signed(low)} to {_signed(high)} points"
+    before, now = words.percents(delta.baseline, delta.candidate)
+    who = {0.0: "no", 1.0: "all"}.get(delta.candidate, f"{now} of")
+    against = {0.0: "none", 1.0: "all"}.get(delta.baseline, before)
+    interval = "no interval yet"
+    if delta.difference_interval:
+        interval = f"95% interval {words.points_interval(*delta.difference_interval)}"
     return (
-        f"{words.percent(delta.candidate)} of {subject(delta.scope)} {candidate} {what}, {against}"
+        f"{who} {subject(delta.scope)} {candidate} {_does(delta)}, against {against} {baseline}"
         f" ({interval}; {_counts(delta)})"
     )
 
 
-def _signed(difference: float) -> str:
-    text = words.points(abs(difference)).removesuffix(" points").removesuffix(" point")
-    return f"{'−' if difference < 0 else '+'}{text}"
-
-
-def _code(delta: Delta) -> str:
-    return delta.measure.partition(":")[2]
+def _does(delta: Delta) -> str:
+    code = delta.measure.partition(":")[2]
+    return f"return {code}" if code else "fail"
 
 
 def _and_also(other: Judged, comparison: Comparison) -> str:
     delta = other.delta
     if delta.is_rate:
-        what = "fail" if delta.measure == "error_rate" else f"return {_code(delta)}"
-        share = f"{words.percent(delta.candidate)} of them"
-        text = f"{share} now {what}" if other.verdict == "worse" else f"only {share} {what}"
-        if not delta.baseline:
-            return text
-        return f"{text} ({words.percent(delta.baseline)} {cohorts(comparison)[1]})"
-    ratio = delta.ratio or 1.0
-    return f"they are {_change(ratio)} {'slower' if ratio > 1 else 'faster'}"
+        return _share_too(delta, comparison)
+    if name := QUANTILE_NAMES.get(delta.measure):
+        return f"their {name} is {words.ratio_words(delta.ratio or 1.0)}"
+    typically = "typically " if delta.measure == "latency_p50" else ""
+    return f"they are {typically}{words.ratio_words(delta.ratio or 1.0, 'slower', 'faster')}"
+
+
+def _share_too(delta: Delta, comparison: Comparison) -> str:
+    """ "10.1% of them now return 402", "only 1.0% of them fail (3.0% with it off)"."""
+    before, now = words.percents(delta.baseline, delta.candidate)
+    if delta.candidate == 0:
+        text = f"none of them {_does(delta)}"
+    elif delta.d > 0:
+        text = f"{'all' if delta.candidate == 1 else now} of them now {_does(delta)}"
+    else:
+        text = f"only {now} of them {_does(delta)}"
+    if not delta.baseline:
+        return text
+    return f"{text} ({'all' if delta.baseline == 1 else before} {cohorts(comparison)[1]})"
 
 
 def no_difference(judged: list[Judged]) -> str:
@@ -188,10 +187,10 @@ def no_difference(judged: list[Judged]) -> str:
         if delta.is_latency and delta.ratio_interval:
             low, high = delta.ratio_interval
             name = words.measure_name(delta.measure)
-            parts.append(f"{name} within ±{words.percent(max(1 - low, high - 1))}")
+            parts.append(f"{name} within ±{words.relative(max(1 - low, high - 1), up=True)}")
         elif delta.measure == "error_rate" and delta.difference_interval:
             far = max(abs(bound) for bound in delta.difference_interval)
-            parts.append(f"errors within ±{words.points(far)}")
+            parts.append(f"errors within ±{words.points(far, up=True)}")
     return f"No meaningful difference: {', '.join(parts)}" if parts else "No meaningful difference"
 
 
@@ -234,9 +233,9 @@ def harm_excluded(deltas: list[dict[str, Any]]) -> str:
             continue
         if one["measure"] in ("latency_p50", "latency_p95") and bound < MOST_TOLD:
             name = words.measure_name(one["measure"])
-            more = words.percent(bound - 1)
+            more = words.relative(bound - 1, up=True)
             parts.append(f"{name} at most {more} higher" if bound > 1 else f"{name} not higher")
         elif one["measure"] == "error_rate" and bound < MOST_TOLD_POINTS:
-            more = words.points(bound)
+            more = words.points(bound, up=True)
             parts.append(f"failures at most {more} more" if bound > 0 else "failures not more")
     return words.joined(parts)

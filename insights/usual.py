@@ -33,7 +33,7 @@ def beyond(delta: Delta, drifts: Drifts) -> Delta:
         return replace(found, reason=AS_USUAL)
     by_itself = found.by_itself(1 - LEVEL)
     if found.tested and not found.reason and by_itself >= margin(found):
-        moved = words.points(by_itself) if found.is_rate else words.percent(math.expm1(by_itself))
+        moved = words.points(by_itself) if found.is_rate else words.relative(math.expm1(by_itself))
         return replace(found, reason=f"levels move by up to {moved} here when nothing changes")
     return found
 

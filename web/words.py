@@ -36,6 +36,8 @@ EVIDENCE = {
     "before_after": "Before and after",
 }
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+YEAR = 365 * DAY
+TIMES = 1.995  # from ×2 on a change is "3.0× slower", below it "38% slower"
 
 
 def _significant(value: float, digits: int = 3) -> str:
@@ -97,12 +99,48 @@ def percent(share: float | None) -> str:
     return f"{share * 100:,.{2 if size < 0.995 else 1}f}%".replace("-", "−")
 
 
-def points(difference: float | None, *, unit: str = "points", signed: bool = False) -> str:
-    """A difference of two shares: 0.101 → "10.1 points"; signed → "+10.1 points"."""
+def percents(one: float, other: float) -> tuple[str, str]:
+    """Two shares that differ never read the same: 0.1006, 0.1014 → "10.06%", "10.14%"."""
+    found = percent(one), percent(other)
+    for digits in (2, 3, 4):
+        if one == other or found[0] != found[1] or not 0 < one < 1 or not 0 < other < 1:
+            break
+        found = f"{one * 100:.{digits}f}%", f"{other * 100:.{digits}f}%"
+    return found
+
+
+def relative(by: float, *, up: bool = False, finer: int = 0) -> str:
+    """A change as a part of what was: 0.38 → "38%"; 0.054 → "5.4%"; 0.0043 → "0.43%".
+
+    `up`: rounded up, as a bound must be; `finer`: so many digits more.
+    """
+    size = abs(by * 100)
+    digits = (2 if size < 0.995 else 1 if size < 9.95 else 0) + finer
+    if up:
+        size = _up(size, digits)
+    if size == 0:
+        return "0%"
+    return f"{size:,.{digits}f}%" if size >= 0.5 * 10**-digits else "under 0.01%"
+
+
+def _up(size: float, digits: int) -> float:
+    """Rounded up, but for what binary fractions add to a number that needs no rounding."""
+    return math.ceil(size * 10.0**digits - 1e-6) / 10.0**digits
+
+
+def points(
+    difference: float | None, *, unit: str = "points", signed: bool = False, up: bool = False
+) -> str:
+    """A difference of two shares: 0.101 → "10.1 points"; signed → "+10.1 points".
+
+    `up`: rounded up, as a bound must be.
+    """
     if difference is None or not math.isfinite(difference):
         return MISSING
     size = abs(difference * 100)
     digits = 2 if size < 0.995 else 1
+    if up:
+        size = _up(size, digits)
     text = f"{size:.{digits}f}" if size >= 0.005 else "0"
     sign = ("+" if difference > 0 else "−") if signed and text != "0" else ""
     return f"{sign}{text} {unit}"
@@ -129,13 +167,13 @@ def data(size: float | None) -> str:
     return f"{number(round(size))} B"
 
 
-def _ratio(value: float) -> str:
+def _ratio(value: float, *, finer: int = 0) -> str:
     """Two decimals near 1, where they tell something; one from 1.5 on; none from 10 on."""
     if value >= 9.95:
-        return _significant(value, 2)
+        return f"{value:,.{finer}f}"
     if value < 0.01:
         return "under 0.01"
-    return f"{value:.{1 if value >= 1.495 else 2}f}"
+    return f"{value:.{(1 if value >= 1.495 else 2) + finer}f}"
 
 
 def ratio(value: float | None) -> str:
@@ -149,26 +187,52 @@ def ratio_cell(value: float | None) -> str:
 
 
 def ratio_words(value: float, more: str = "higher", less: str = "lower") -> str:
-    """3.01 → "3.0× higher"; 1.08 → "8% higher"; 0.78 → "22% lower"; 0.25 → "4.0× lower"."""
-    if value >= 1.495:
+    """3.01 → "3.0× higher"; 1.08 → "8.0% higher"; 0.78 → "22% lower"; 0.25 → "4.0× lower"."""
+    if value >= TIMES:
         return f"{ratio(value)} {more}"
-    if 0 < value <= 0.5:
+    if 0 < value <= 1 / TIMES:
         return f"{ratio(1 / value)} {less}"
-    by = abs(value - 1) * 100
-    if by < 0.05:
+    if is_same(value):
         return "the same"
-    return f"{by:.{1 if by < 1.5 else 0}f}% {more if value > 1 else less}"
+    return f"{relative(value - 1)} {more if value > 1 else less}"
 
 
-def ratio_interval(low: float, high: float) -> str:
-    """2.81, 3.22 → "2.8 to 3.2×"."""
-    return f"{_ratio(low)} to {_ratio(high)}×"
+def is_same(ratio: float) -> bool:
+    """Whether a ratio is too near 1 for its difference to be told."""
+    return abs(ratio - 1) < 0.0005
+
+
+def ratio_interval(low: float, high: float, between: str = " to ") -> str:
+    """2.81, 3.22 → "2.8 to 3.2×"; ends that differ never read the same: "1.96 to 2.04×"."""
+    finer = int(low != high and _ratio(low) == _ratio(high))
+    return f"{_ratio(low, finer=finer)}{between}{_ratio(high, finer=finer)}×"
+
+
+def ratio_span(
+    value: float, low: float, high: float, more: str = "higher", less: str = "lower"
+) -> str:
+    """The interval of a ratio beside its `ratio_words`, in the same unit where that can be.
+
+    Of 3: 2.81, 3.22 → "2.8–3.2×"; of 0.3: 0.25, 0.4 → "2.5–4.0×"; of 1.38: 1.3, 1.46 → "30–46%";
+    of 1.15: 0.95, 1.4 → "5.0% lower to 40% higher".
+    """
+    if low < 1 < high:
+        return f"{ratio_words(low, more, less)} to {ratio_words(high, more, less)}"
+    if value >= TIMES:
+        return ratio_interval(low, high, "–")
+    if value <= 1 / TIMES and low > 0:
+        return ratio_interval(1 / high, 1 / low, "–")
+    first, last = sorted((abs(low - 1), abs(high - 1)))
+    finer = int(first != last and relative(first) == relative(last))
+    return f"{relative(first, finer=finer).removesuffix('%')}–{relative(last, finer=finer)}"
 
 
 def points_interval(low: float, high: float) -> str:
-    """0.094, 0.108 → "+9.4 to +10.8 points"."""
-    first = points(low, signed=True).removesuffix(" points")
-    return f"{first} to {points(high, signed=True)}"
+    """0.094, 0.108 → "+9.4 to +10.8 points"; 0.00001, 0.001 → "0 to +0.10 points"."""
+    ends = [points(one, signed=True, unit="").strip() for one in (low, high)]
+    if ends[0] == ends[1] and low != high:
+        ends = [f"{one * 100:+.2f}".replace("-", "−") for one in (low, high)]
+    return f"{ends[0]} to {ends[1]} points"
 
 
 def measure_name(measure: str) -> str:
@@ -220,14 +284,16 @@ def duration(seconds: float | None) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration that is only roughly known: 1510 → "25 min"; 100000 → "28 h"."""
+    """A duration that is only roughly known: 1510 → "25 min"; 100000 → "30 h"."""
     if seconds < 55:
         return "under 1 min"
+    if seconds >= YEAR:
+        return "a year"
     for size, unit in ((MINUTE, "min"), (HOUR, "h"), (DAY, "days")):
         if seconds < {"min": 55 * MINUTE, "h": 48 * HOUR}.get(unit, math.inf):
             value = seconds / size
             return f"{max(round(value / 5) * 5 if value > 12 else round(value), 1)} {unit}"
-    return MISSING
+    return "a year"
 
 
 def about_range(least: float, most: float | None) -> str:

@@ -27,9 +27,9 @@ def difference(found: Explained) -> str:
         ratio, bounds = delta.ratio or 1.0, delta.ratio_interval
         interval = f" (95% interval {words.ratio_interval(*bounds)})" if bounds else ""
         candidate, baseline = sentences.cohorts(comparison)
-        how = words.ratio_words(ratio, "more", "fewer")
+        how = sentences.than(ratio, "more", "fewer", "as many as")
         what = sentences.subject(delta.scope)
-        return f"{what} {candidate} are {how} than {baseline}{interval}"
+        return f"{what} {candidate} are {how} {baseline}{interval}"
     return sentences.sentence(Finding(found.difference), comparison)
 
 

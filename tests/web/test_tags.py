@@ -1,5 +1,6 @@
 """Pills, marks, interval bars and charts, as they reach the browser."""
 
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -122,6 +123,23 @@ def test_a_sentence_is_escaped_before_its_numbers_are_marked() -> None:
     assert "<i>" not in told
     assert '<b class="worse">3.0× slower</b>' in told
     assert '<b class="worse">10.1% of them now return 402</b>' in told
+
+
+@pytest.mark.parametrize(
+    ("said", "marked"),
+    [
+        ("no requests to / fail, against 5.0% with it off", "no requests"),
+        ("All requests to / return 402, against none with it off", "All requests"),
+        ("1.00% of requests to / fail", "1.00% of requests"),
+        ("x is typically 38% faster, and none of them fail", "38% faster"),
+        ("x (95% interval 5.0% faster to 40% slower; 2 requests), their p95 is 2.0× higher",
+         "2.0× higher"),
+    ],
+)  # fmt: skip
+def test_what_is_told_is_marked_and_how_far_it_is_known_is_not(said: str, marked: str) -> None:
+    told = render("{{ s|emphasised:'worse' }}", s=said)
+    assert re.findall('<b class="worse">([^<]*)</b>', told)[0] == marked
+    assert re.sub("<[^>]*>", "", told) == said
 
 
 def test_a_chart_comes_with_its_sentence_and_its_table() -> None:

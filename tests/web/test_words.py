@@ -1,5 +1,6 @@
 """Every number that a page shows comes from here: tight tables over pure functions."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -52,7 +53,12 @@ NOW = datetime(2026, 11, 24, 14, 8, 12, tzinfo=UTC)
         (words.ratio, None, "–"),
         (words.ratio_cell, 3.01, "×3.0"),
         (words.ratio_words, 3.01, "3.0× higher"),
-        (words.ratio_words, 1.08, "8% higher"),
+        (words.ratio_words, 1.08, "8.0% higher"),
+        (words.ratio_words, 1.6, "60% higher"),
+        (words.ratio_words, 1.996, "2.0× higher"),
+        (words.ratio_words, 1.0004, "the same"),
+        (words.ratio_words, 1.0006, "0.06% higher"),
+        (words.ratio_words, 0.001, "1,000× lower"),
         (words.ratio_words, 0.78, "22% lower"),
         (words.ratio_words, 0.25, "4.0× lower"),
         (words.ratio_words, 1.0, "the same"),
@@ -76,10 +82,66 @@ def test_words(function: Callable[[object], str], value: object, text: str) -> N
 def test_intervals_and_ranges() -> None:
     assert words.ratio_interval(2.81, 3.22) == "2.8 to 3.2×"
     assert words.points_interval(0.094, 0.108) == "+9.4 to +10.8 points"
+    assert words.ratio_interval(1.96, 2.04) == "1.96 to 2.04×"
+    assert words.ratio_interval(0.004, 12.4) == "under 0.01 to 12×"
     assert words.points_interval(-0.001, 0.001) == "−0.10 to +0.10 points"
+    assert words.points_interval(0.00001, 0.001) == "0 to +0.10 points"
+    assert words.points_interval(0.1002, 0.1004) == "+10.02 to +10.04 points"
     assert words.about_range(300, 1500) == "5 to 25 min"
     assert words.about_range(300, 7300) == "5 min to 2 h"
     assert words.about_range(300, None) == "5 min or more"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (3.0, 2.81, 3.22, "2.8–3.2×"),
+        (2.0, 1.96, 2.04, "1.96–2.04×"),
+        (0.3, 0.25, 0.4, "2.5–4.0×"),
+        (0.001, 0.0004, 0.9, "1.11–2,500×"),
+        (1.38, 1.3, 1.46, "30–46%"),
+        (1.05, 1.0, 1.1, "0–10%"),
+        (1.3, 1.298, 1.302, "29.8–30.2%"),
+        (1.15, 0.95, 1.4, "5.0% lower to 40% higher"),
+        (2.3, 0.4, 9.0, "2.5× lower to 9.0× higher"),
+    ],
+)
+def test_an_interval_has_the_unit_of_what_it_is_about(
+    value: float, low: float, high: float, said: str
+) -> None:
+    assert words.ratio_span(value, low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("by", "nearest", "at_most"),
+    [
+        (0.38, "38%", "38%"),
+        (0.0541, "5.4%", "5.5%"),
+        (0.0404, "4.0%", "4.1%"),
+        (0.083, "8.3%", "8.3%"),
+        (0.0043, "0.43%", "0.43%"),
+        (0.00001, "under 0.01%", "0.01%"),
+        (12.5, "1,250%", "1,250%"),
+        (0.0, "0%", "0%"),
+    ],
+)
+def test_bounds_are_rounded_up(by: float, nearest: str, at_most: str) -> None:
+    assert words.relative(by) == nearest
+    assert words.relative(by, up=True) == at_most
+
+
+def test_shares_that_differ_never_read_the_same() -> None:
+    assert words.percents(0.02, 0.101) == ("2.0%", "10.1%")
+    assert words.percents(0.1006, 0.1014) == ("10.06%", "10.14%")
+    assert words.percents(0.0, 0.00001) == ("0%", "under 0.01%")
+    assert words.percents(0.00001, 0.00004) == ("0.001%", "0.004%")
+    assert words.percents(0.5, 0.5) == ("50.0%", "50.0%")
+
+
+def test_what_takes_more_than_a_year_is_not_counted_in_days() -> None:
+    assert words.about(364 * 86_400) == "365 days"
+    assert words.about(11_575 * 86_400) == words.about(math.inf) == "a year"
+    assert words.about_range(1e9, None) == "a year or more"
 
 
 def test_measures_know_their_units() -> None:

@@ -16,8 +16,10 @@ register = template.Library()
 
 # What a finding says in numbers: "3.0× slower", "22% lower", "10.1% of them now return 402".
 TELLING = re.compile(
-    r"\d[\d,.]*(?:×|%) (?:slower|faster|higher|lower)"
-    r"|\d[\d.]*% of (?:them|requests)(?: now| only)?(?: return \d+| fail)?"
+    r"95% interval [^;)]*"  # left as it is: what was found is told, not how far it is known
+    r"|\d[\d,.]*(?:×|%) (?:slower|faster|higher|lower)"
+    r"|(?:\d[\d.]*% of|[Aa]ll of|[Nn]one of|\b[Aa]ll|\b[Nn]o) (?:them|requests)"
+    r"(?: now| only)?(?: return \d+| fail)?"
 )
 
 for _function in (
@@ -109,6 +111,11 @@ def emphasised(sentence: str, verdict: str) -> SafeString:
     """A finding's sentence with its numbers in the colour of its verdict."""
     colour = verdict if verdict in ("worse", "better") else ""
     marked = TELLING.sub(
-        lambda found: f'<b class="{colour}">{found.group()}</b>', str(escape(sentence))
+        lambda found: (
+            found.group()
+            if found.group().startswith("95%")
+            else f'<b class="{colour}">{found.group()}</b>'
+        ),
+        str(escape(sentence)),
     )
     return mark_safe(marked)  # noqa: S308  # escaped above

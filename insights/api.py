@@ -9,7 +9,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router, Schema
 
 from insights import asked, gates, report_pages
-from insights.changes import change_json, told
+from insights.changes import change_json, distinct, told
 from insights.models import Watch
 from projects.access import api_environment
 from releases.changes import timeline
@@ -67,7 +67,7 @@ def one_change(
     change = Change.objects.filter(environment=place, id=change_id).first()
     if change is None:
         raise ApiError(404, "not_found", f"There is no change {change_id} in {environment}.")
-    watches = Watch.objects.filter(change=change)
+    watches = distinct(Watch.objects.filter(change=change))
     findings = [one for watch in watches for one in watch.result.get("findings", [])]
     deltas = [one for watch in watches for one in watch.result.get("deltas", [])]
     builds = [found for watch in watches if (found := watch.result.get("builds"))]

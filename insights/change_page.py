@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from insights import charts
 from insights.beside import AROUND, Beside, beside
-from insights.changes import most_telling, told
+from insights.changes import distinct, most_telling, told
 from insights.cohorts import Scope
 from insights.models import Watch
 from insights.series import lines
@@ -47,7 +47,7 @@ def change_page(
 
     `candidate`: the variant that it is about; else the one that most is known of.
     """
-    compared = list(Watch.objects.filter(change=change).order_by("id"))
+    compared = distinct(Watch.objects.filter(change=change).order_by("id"))
     watch = chosen(compared, candidate)
     result = watch.result if watch else {}
     findings = result.get("findings", [])

@@ -43,6 +43,21 @@ def told(changes: Sequence[Change]) -> list[Told]:
     return [Told(change, most_telling(watches.get(change.id, ()))) for change in changes]
 
 
+def distinct(watches: Iterable[Watch]) -> list[Watch]:
+    """Without the repeats of one before and after, in the order given.
+
+    Where a flag was flipped for everyone, each pair of its variants comes to the same comparison:
+    all requests before the change and after it.
+    """
+    found: dict[tuple[object, ...], Watch] = {}
+    for watch in watches:
+        key: tuple[object, ...] = (watch.id,)
+        if watch.subject == Watch.Subject.FLAG and watch.evidence == "before_after":
+            key = (watch.flag, watch.started_at)
+        found.setdefault(key, watch)
+    return list(found.values())
+
+
 def most_telling(watches: Iterable[Watch]) -> Watch | None:
     """Of the comparisons of a flag's variants with their baseline: one that is worse, if any is."""
     return min(watches, key=_rank, default=None)

@@ -69,12 +69,13 @@ class Instances:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """Before a moment against after it; `build` keeps only that build afterwards. `picked`: the
-    time after it was picked by somebody, not begun by a change."""
+    time after it was picked by somebody, not begun by a change; `flag`: what changed then."""
 
     at: datetime
     service: str = ""
     build: str = ""
     picked: bool = False
+    flag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from insights.change_page import (
     reasons_of,
     said_once,
 )
-from insights.changes import Told, most_telling, told
+from insights.changes import Told, distinct, most_telling, told
 from insights.cohorts import Scope
 from insights.exposed import Seen, seen
 from insights.health import health
@@ -146,6 +146,7 @@ class FlagPage:
     state_words: str
     watch: Watch | None
     compared: list[Watch]
+    all_compared: bool  # whether every variant of the last day is
     shares: list[Share]
     findings: list[dict[str, Any]]
     rows: list[dict[str, Any]]
@@ -173,7 +174,8 @@ def flag_page(
     flag = Flag.objects.filter(environment=environment, key=key).first()
     state_words = state_now(flag, now) if flag else _state(None)
     shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
-    compared = list(_open(environment).filter(flag=key).order_by("id"))
+    watches = list(_open(environment).filter(flag=key).order_by("id"))
+    compared = distinct(watches)
     watch = chosen(compared, candidate)
     if flag is None and not shares and watch is None:
         return None
@@ -195,6 +197,7 @@ def flag_page(
         state_words=state_words,
         watch=watch,
         compared=compared,
+        all_compared={one.variant for one in shares} <= _named(watches),
         shares=shares,
         findings=said_once(findings),
         rows=rows[:ROWS_SHOWN],
@@ -213,6 +216,10 @@ def flag_page(
             (one.variant, f"{base}/requests?flag={key}&variant={one.variant}") for one in shares
         ],
     )
+
+
+def _named(watches: list[Watch]) -> set[str]:
+    return {name for one in watches for name in (one.baseline, one.candidate)}
 
 
 def _doubled(environment: Environment, flag: Flag | None, now: datetime) -> str:

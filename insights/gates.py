@@ -14,6 +14,7 @@ from typing import Any, Literal
 from django.utils import timezone
 
 from insights import sentences
+from insights.changes import distinct
 from insights.models import Watch
 from insights.watches import know_end
 from projects.models import Environment
@@ -69,7 +70,7 @@ def gate(
 
     `decide_by`: when the asker will stop waiting. Asked early enough, looks aim at that end.
     """
-    watches = tuple(_watches(environment, flag, build, service, candidate))
+    watches = tuple(distinct(_watches(environment, flag, build, service, candidate)))
     if not watches:
         name = f"flag {flag}" if flag else f"build {build}"
         raise NothingToGate(

@@ -95,7 +95,7 @@ def _examined_flag(watch: Watch, now: datetime) -> Result:
     if len(variants) == 1:
         if watch.change is None:
             raise NothingToCompare(f"Every request sees {watch.flag}={variants[0]}.")
-        return _before_and_after(watch, Moment(watch.started_at), until)
+        return _before_and_after(watch, Moment(watch.started_at, flag=watch.flag), until)
     if not watch.candidate:
         watch.baseline = baseline_of(variants, flag)
         others = [variant for variant in variants if variant != watch.baseline]
@@ -132,7 +132,7 @@ def judged(
     until = watch.ended_at or now
     if watch.change is not None and _one_was_gone(watch, found, until):
         with suppress(NothingToCompare, QueryTooLarge):
-            return _before_and_after(watch, Moment(watch.started_at), until)
+            return _before_and_after(watch, Moment(watch.started_at, flag=watch.flag), until)
     if isinstance(together, NothingToCompare):
         raise together
     return together

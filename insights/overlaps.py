@@ -82,7 +82,7 @@ def overlaps(comparison: Comparison, delta: Delta) -> list[Overlap]:
 def around(comparison: Comparison) -> list[Other]:
     """Flags and services changed around the comparison's time, then the other flags in use."""
     of = comparison.cohorts
-    own_flag = of.flag if isinstance(of, Variants) else ""
+    own_flag = of.flag if isinstance(of, Variants | Moment) else ""
     own_service = of.service if isinstance(of, Builds | Callers | Instances | Moment) else ""
     begin = of.at if isinstance(of, Moment) else comparison.since
     found: dict[tuple[str, str], Other] = {}

@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from insights import reports, sheets
+from insights.changes import distinct
 from insights.models import Watch
 from projects.access import environment_for
 from releases.models import Change
@@ -16,7 +17,7 @@ ENDINGS = {"md": "markdown", "csv": "csv"}
 
 def report(change: Change, format: str) -> HttpResponse:
     """The report of a change; `format` is a key of FORMATS."""
-    watches = list(Watch.objects.filter(change=change).order_by("id"))
+    watches = distinct(Watch.objects.filter(change=change).order_by("id"))
     place = change.environment
     if format == "csv":
         text = sheets.csv_text(watches)

@@ -100,3 +100,47 @@ def test_while_the_old_variant_may_only_be_leaving_nothing_else_is_asked(
     shop = flipped(environment, ingest_key, old=SECONDS, failing=False)
     watch = looked(replace(shop, now=FLIPPED + timedelta(seconds=50)), "look")
     assert watch.evidence != "before_after"
+
+
+def test_of_several_variants_the_hour_after_is_told_once_on_page_report_sheet_api_and_gate(
+    environment: Environment, ingest_key: str, viewer_page: Client, api_token: str
+) -> None:
+    """off, blue and red were served; then blue for everyone, and exports fail: each pair of
+    variants comes to the same hour before and after."""
+    rows = make.visits(begin=FLIPPED - timedelta(minutes=60), minutes=60, count=3000)
+    for row in rows:
+        row["flags"] = {FLAG: ("off", "blue", "red")[int(row["user_id"][1:]) % 3]}
+    last = make.visits(begin=FLIPPED, minutes=0.5, count=90, seed=2)
+    for number, row in enumerate(last):
+        row["flags"] = {FLAG: ("off", "blue", "red")[number % 3]}
+    after = make.visits(begin=FLIPPED, minutes=40, count=2000, seed=3, flags={FLAG: "blue"})
+    for number, row in enumerate(after):
+        if row["route"] == "/export" and number % 10 == 0:
+            row |= {"status_code": 500, "error": True}
+    make.events(ingest_key, [*rows, *last, *after])
+    record(NewChange(environment.id, Change.Kind.FLAG, FLIPPED, f"{FLAG} blue", flag=FLAG))
+    watches.ensure(environment, NOW)
+    for _ in range(2):
+        Watch.objects.update(next_look_at=NOW)
+        rounds.measure(NOW)
+    both = list(Watch.objects.filter(flag=FLAG))
+    assert [(one.verdict, one.evidence) for one in both] == [("worse", "before_after")] * 2
+    assert both[0].headline == both[1].headline
+    headline, change = both[0].headline, f"/acme/production/changes/{both[0].change_id}"
+    assert "/export since then fail" in headline
+    assert FLAG not in headline  # what was flipped is no other change that it acts together with
+    for page, more in ((change, 0), (f"/acme/production/flags/{FLAG}", 1)):  # in its history
+        text = viewer_page.get(page).content.decode()
+        assert " ".join(re.sub("<[^>]*>", "", text).split()).count(headline) == 1 + more
+        assert "Each variant against" not in text
+    report = viewer_page.get(f"{change}.md").content.decode()
+    assert report.count("Worse** ·") == len(both[0].result["findings"])
+    assert report.count("| where | measure |") == 1
+    sheet = viewer_page.get(f"{change}.csv").content.decode()
+    assert sheet.count("\ncohorts,") == 1
+    api = Client(headers={"authorization": f"Bearer {api_token}"})
+    base = "/api/v1/projects/acme/environments/production"
+    told = api.get(f"{base}/changes/{both[0].change_id}").json()
+    gate = api.get(f"{base}/gate?flag={FLAG}").json()
+    for findings in (told["findings"], gate["findings"]):
+        assert len(findings) == len(both[0].result["findings"])

@@ -13,6 +13,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 
 from events import refusals
+from events.store import insert
 from projects.models import Environment, Key, Membership, Project, User
 
 PASSWORD = "correct-horse-battery"
@@ -41,6 +42,18 @@ def _tables() -> None:
 @pytest.fixture
 def event_store(_tables: None) -> None:
     """The event store with its tables; environments keep tests apart."""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> float:
+    """How long an insert may take, in seconds, before it is refused to its sender, who comes again.
+
+    Tests send once, and an engine beside them on a busy machine may take longer than the product
+    lets a sender wait.
+    """
+    usual = insert.WAIT_S
+    monkeypatch.setattr(insert, "WAIT_S", 20.0)
+    return usual
 
 
 @pytest.fixture(scope="session", autouse=True)

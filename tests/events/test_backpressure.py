@@ -14,7 +14,7 @@ from django.test import Client
 from events import admission
 from events.models import Refusal
 from events.query.answer import answer
-from events.store import space
+from events.store import insert, space
 from projects.models import Environment
 
 pytestmark = pytest.mark.usefixtures("event_store")
@@ -39,8 +39,14 @@ def hanging() -> Iterator[str]:
 
 
 def test_a_store_that_hangs_is_503_within_a_second_and_then_at_once(
-    ingest_key: str, environment: Environment, settings: Any, hanging: str
+    ingest_key: str,
+    environment: Environment,
+    settings: Any,
+    hanging: str,
+    patience: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(insert, "WAIT_S", patience)
     post(ingest_key)
     good, settings.EVENTS_URL = settings.EVENTS_URL, hanging
     took = []

@@ -107,10 +107,9 @@ def _latency(delta: Delta, comparison: Comparison) -> str:
             f" ({words.milliseconds(delta.baseline)} → {words.milliseconds(delta.candidate)};"
             f" {_interval(delta, 'higher', 'lower')}; {counts})"
         )
-    typically = "typically " if delta.measure == "latency_p50" else ""
     how = than(delta.ratio, "slower", "faster", "as fast as")
     return (
-        f"{subject(delta.scope)} {candidate} are {typically}{how} {baseline}"
+        f"{subject(delta.scope)} {candidate} are {how} {baseline}"
         f" ({_interval(delta, 'slower', 'faster')}; {counts})"
     )
 
@@ -159,8 +158,7 @@ def _and_also(other: Judged, comparison: Comparison) -> str:
         return _share_too(delta, comparison)
     if name := QUANTILE_NAMES.get(delta.measure):
         return f"their {name} is {words.ratio_words(delta.ratio or 1.0)}"
-    typically = "typically " if delta.measure == "latency_p50" else ""
-    return f"they are {typically}{words.ratio_words(delta.ratio or 1.0, 'slower', 'faster')}"
+    return f"they are {words.ratio_words(delta.ratio or 1.0, 'slower', 'faster')}"
 
 
 def _share_too(delta: Delta, comparison: Comparison) -> str:

@@ -200,7 +200,7 @@ FEWER = {"verdict": "better"}
         ),
         (
             said(judged("latency_p50", 200, 300, (1.4, 1.6))),
-            "requests to /export with CACHE=on are typically 50% slower than with it off (",
+            "requests to /export with CACHE=on are 50% slower than with it off (",
         ),
         (
             said(judged("error_rate", 0.0, 0.001, (0.00001, 0.0021))),

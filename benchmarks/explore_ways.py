@@ -29,8 +29,13 @@ class Line:
     ) -> tuple[int, str]:
         """The status and the text that come back."""
         method = "GET" if body is None else "POST"
-        self._connection.request(method, path, body, {**self._headers, **headers})
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, {**self._headers, **headers})
+            answer = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionError):  # it was kept for too long
+            self._connection.close()
+            self._connection.request(method, path, body, {**self._headers, **headers})
+            answer = self._connection.getresponse()
         return answer.status, answer.read().decode()
 
 

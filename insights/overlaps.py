@@ -18,6 +18,7 @@ from insights.cohorts import Builds, Callers, Comparison, Instances, Moment, Var
 from insights.comparison import cut_of
 from insights.deltas import Delta
 from insights.exposed import seen
+from insights.slices import step_of
 from insights.statistics.strata import Checked, checked
 from insights.totals import BUCKETS, CAP, Cut
 from insights.where import narrowed, outcome
@@ -25,7 +26,8 @@ from releases.changes import timeline
 from releases.models import Change
 
 AROUND = timedelta(hours=1)
-MOST = 24
+MOST = 24  # others that are held fixed
+HARDLY = 0.03  # of the requests: cohorts that differ in fewer have an other alike
 MOST_VALUES = 6
 MOST_EVENTS = 500_000
 
@@ -62,14 +64,18 @@ def overlaps(comparison: Comparison, delta: Delta) -> list[Overlap]:
     cut, events = cut_of([inside])
     if not cut.places:
         return []
+    if len(others) > MOST:
+        others = most_entangled(inside, cut, others, events)
     mean = delta.measure in ("latency_mean", "latency_p50")
+    if isinstance(inside.cohorts, Moment):
+        inside = replace(inside, slice_s=step_of(inside))
     values = _by_value(inside, cut, others, outcome(delta, cut), mean=mean, events=events)
     found = []
     for other, (names, weight, value) in zip(others, values, strict=True):
         known = [name for name in names if name]
         if not known or (len(known) < 2 and other.change_id is None):
             continue  # no request tells which it had, so nothing can be held fixed
-        answer = checked(weight, value, mean=mean)
+        answer = checked(weight, value, mean=mean, by_time=isinstance(comparison.cohorts, Moment))
         name = names[answer.with_value] if answer.with_value is not None else ""
         if answer.answer == "only_with" and not name:
             continue  # only where the other was never asked for: its absence is no cause
@@ -98,7 +104,36 @@ def around(comparison: Comparison) -> list[Other]:
     for flag, count in sorted(variants.items()):
         if count > 1 and flag != own_flag:
             found.setdefault(("flag", flag), Other("flag", flag))
-    return list(found.values())[:MOST]
+    return list(found.values())
+
+
+def most_entangled(
+    comparison: Comparison, cut: Cut, others: Sequence[Other], events: int
+) -> list[Other]:
+    """Those whose values the two cohorts differ in most, then the first: what both cohorts have
+    alike can act together with a change, but never explain it."""
+    source = scan.source([comparison], cut, thin=max(events // MOST_EVENTS, 1))
+    rows = columns(
+        Statement(
+            f"""SELECT arrayJoin(saw) AS pair, cohort, sum(w) AS weight
+            FROM {source.sql} AS hit INNER JOIN ({_SAW}) AS other ON hit.trace = other.trace
+            GROUP BY pair, cohort""",  # noqa: S608  # constant fragments only
+            source.parameters | _parameters(comparison, others, max(events // MOST_EVENTS, 1)),
+        )
+    ).columns
+    weights: dict[str, dict[str, list[float]]] = {}
+    for pair, cohort, weight in zip(*(rows[name] for name in ("pair", "cohort", "weight")),
+                                    strict=True):  # fmt: skip
+        key, _, value = pair.partition("\x1f")
+        weights.setdefault(key, {}).setdefault(value, [0.0, 0.0])[int(cohort) - 1] += float(weight)
+    return sorted(others, key=lambda one: -_apart(weights.get(one.key, {})))[:MOST]
+
+
+def _apart(weights: dict[str, list[float]]) -> float:
+    """By how much two cohorts differ in the shares of their values, 0 where by hardly anything."""
+    totals = [sum(own[arm] for own in weights.values()) or 1.0 for arm in (0, 1)]
+    apart = sum(abs(own[1] / totals[1] - own[0] / totals[0]) for own in weights.values()) / 2
+    return apart if apart > HARDLY else 0.0
 
 
 def named(change: Change) -> tuple[str, str]:
@@ -123,14 +158,8 @@ def _by_value(
     thin = max(events // MOST_EVENTS, 1)
     y = f"least(duration_ms, {float(cut.thresholds[CAP][-1])!r})" if mean else f"toFloat64({hit})"
     source = scan.source([comparison], cut, thin=thin, extra=(f"{y} AS y",))
-    parameters = source.parameters | {
-        "thin": thin,
-        "keys_of": [one.key for one in others],
-        "flags_of": [one.name for one in others if one.kind == "flag"],
-        "services_of": [one.name for one in others if one.kind == "build"],
-        "seen_since": moment(comparison.since),
-        "seen_until": moment(comparison.until),
-    }
+    parameters = source.parameters | _parameters(comparison, others, thin)
+    parameters["keys_of"] = [one.key for one in others]
     rows = columns(
         Statement(
             f"""SELECT number, value, cohort, slice, bucket, sum(w) AS weight, sum(w * y) AS total
@@ -146,6 +175,17 @@ def _by_value(
         )
     ).columns
     return [_grid(rows, number + 1) for number in range(len(others))]
+
+
+def _parameters(comparison: Comparison, others: Sequence[Other], thin: int) -> dict[str, Any]:
+    """What `_SAW` binds."""
+    return {
+        "thin": thin,
+        "flags_of": [one.name for one in others if one.kind == "flag"],
+        "services_of": [one.name for one in others if one.kind == "build"],
+        "seen_since": moment(comparison.since),
+        "seen_until": moment(comparison.until),
+    }
 
 
 _SAW = f"""

@@ -46,11 +46,7 @@ def reasons(result: Result, before: list[dict[str, Any]]) -> Reasons:
     found: Reasons = {}
     for comparison, finding in _leading(result):
         delta = finding.delta
-        key = (
-            delta.measure,
-            tuple(sorted(delta.scope.as_json().items())),
-            str(finding.judged.verdict),
-        )
+        key = _key(finding)
         events = sum(delta.events)
         earlier = known.get(key)
         if earlier and events < GROWN * earlier["events"]:
@@ -60,7 +56,31 @@ def reasons(result: Result, before: list[dict[str, Any]]) -> Reasons:
             found[key] = {"events": events, **as_json(_reason(comparison, finding), finding)}
         except QueryTooLarge as reason:
             log.warning("reasons.too_large", extra={"measure": delta.measure, "why": str(reason)})
+    for one in (result, *result.callers):
+        found |= _followed(one, found)
     return found
+
+
+def _followed(result: Result, found: Reasons) -> Reasons:
+    """Findings that were not looked at follow the leading ones where others explain all of those:
+    they are no findings of this change's own."""
+    keys = [_key(one) for one in result.findings]
+    looked_at = [found[key] for key in keys[:LOOKED_AT] if key in found]
+    if len(keys) <= LOOKED_AT or len(looked_at) < LOOKED_AT:
+        return {}
+    if not all(one["is_explained"] for one in looked_at):
+        return {}
+    follows = {
+        **{"events": 0, "explained_by": looked_at[0]["explained_by"], "is_explained": True},
+        **{"only_with": "", "where": None, "same_time": []},
+    }
+    return {key: follows for key in keys[LOOKED_AT:] if key not in found}
+
+
+def _key(finding: Finding) -> tuple[str, tuple[tuple[str, str], ...], str]:
+    delta = finding.delta
+    scope = tuple(sorted(delta.scope.as_json().items()))
+    return delta.measure, scope, str(finding.judged.verdict)
 
 
 def _leading(result: Result) -> Iterator[tuple[Comparison, Finding]]:

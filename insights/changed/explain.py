@@ -39,6 +39,7 @@ MEASURES = {
 UNASKED = ("latency_mean", "latency_p50", "latency_p95", "error_rate")
 Part = Literal["explains", "coincides", "may", "no"]
 ORDER: tuple[Part, ...] = ("explains", "coincides", "may", "no")
+ALL = 0.8  # of a difference: what is left then needs no other change
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Candidate:
     fits: bool
     finding: str = ""
     alike: bool = False  # with and without it, requests of the same minutes are too alike
+    spared: bool = False  # it came just then, but another change explains all there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +184,15 @@ def ranked(
 ) -> list[Candidate]:
     """Every change with its part, those that explain most first."""
     by_name = {(one.other.kind, one.other.name): one for one in others}
-    candidates = []
+    fitting = {
+        of: any(found.fits(one.change.time) for one in changes if named(one.change) == of)
+        for of in {named(one.change) for one in changes}
+    }  # of several deploys of one service, it is those of the time when the level moved
+    candidates: list[Candidate] = []
     for one in changes:
         change = one.change
-        overlap = by_name.get(named(change))
         fits = found.fits(change.time)
+        overlap = by_name.get(named(change)) if fits or not fitting[named(change)] else None
         own = owns.get(change.id, Own())
         finding = next((f for f in own.findings if _alike(f, delta)), None)
         part, share = _part(overlap, fits=fits, own=finding is not None)
@@ -195,6 +201,11 @@ def ranked(
         candidates.append(
             Candidate(one, "no" if alike else part, share, overlap, fits, text, alike)
         )
+    if any(one.part == "explains" and (one.share or 0.0) >= ALL for one in candidates):
+        candidates = [
+            replace(one, part="no", spared=True) if one.part == "coincides" else one
+            for one in candidates
+        ]
     moved = found.moved_at
     candidates.sort(
         key=lambda one: (

@@ -67,6 +67,8 @@ def part(one: Candidate, found: Explained) -> str:
         return reason_words.overlap(one.overlap, delta)
     if one.part == "no" and one.overlap and one.overlap.checked.answer == "independent":
         return "The difference is there with and without it."
+    if one.spared:
+        return "It came just then, but another change explains it all."
     if one.alike:
         return "It came just then, but requests with and without it are too alike."
     if one.part == "coincides":

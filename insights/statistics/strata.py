@@ -7,6 +7,7 @@ nothing can tell them apart.
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -37,8 +38,15 @@ class Checked:
     with_value: int | None = None
 
 
-def checked(weight: Array, value: Array, *, mean: bool) -> Checked:
-    """Σw and Σw·y by (cohort, value of the other, time slice, bucket); `mean`: y is a latency."""
+def checked(weight: Array, value: Array, *, mean: bool, by_time: bool = False) -> Checked:
+    """Σw and Σw·y by (cohort, value of the other, time slice, bucket); `mean`: y is a latency.
+
+    `by_time`: the cohorts are before and after, so they share no slice. Slices then only hold the
+    time fixed in which the other's values are compared: whatever comes with time "explains" it.
+    """
+    timed = weight, value
+    if by_time:
+        weight, value = (grid.sum(axis=2, keepdims=True) for grid in timed)
     overall = _compare(weight.sum(axis=1), value.sum(axis=1), mean=mean)
     if overall is None:
         return Checked("too_little", 0.0, None, 0.0)
@@ -53,10 +61,11 @@ def checked(weight: Array, value: Array, *, mean: bool) -> Checked:
         return Checked("only_with", overall.d, within.d, overlap, only)
     kept = within.d / overall.d if overall.d else 1.0
     error = math.sqrt(within.variance)
-    if kept < VANISHED and _other_matters(weight, value, overall.d, mean=mean):
+    pairs = _pairs(timed[0], every=by_time)
+    if kept < VANISHED and _other_matters(*timed, overall.d, pairs, mean=mean):
         answer: Answer = "partly" if within.d / error * _sign(overall.d) > WEAK else "explains"
         return Checked(answer, overall.d, within.d, overlap)
-    if abs(within.d) < WEAK * error:
+    if kept < VANISHED or abs(within.d) < WEAK * error:
         small = overlap < 2 * LEAST_OVERLAP
         return Checked("inseparable" if small else "too_little", overall.d, within.d, overlap)
     return Checked("independent", overall.d, within.d, overlap)
@@ -113,15 +122,24 @@ def _only_with(weight: Array, value: Array, overall: Estimate, *, mean: bool) ->
     return number
 
 
-def _other_matters(weight: Array, value: Array, overall: float, *, mean: bool) -> bool:
-    """Whether the other differs between its two most frequent values, within each cohort."""
-    sizes = weight.sum(axis=(0, 2, 3))
-    if len(sizes) < 2:
-        return False
-    pair = np.argsort(-sizes)[:2]
-    swapped = weight[:, pair].transpose(1, 0, 2, 3).reshape(2, -1, weight.shape[-1])
-    values = value[:, pair].transpose(1, 0, 2, 3).reshape(swapped.shape)
-    own = _compare(swapped, values, mean=mean)
-    if own is None:
-        return False
-    return abs(own.d) > CLEAR * math.sqrt(own.variance) and abs(own.d) > VANISHED * abs(overall)
+def _pairs(weight: Array, *, every: bool) -> list[tuple[int, int]]:
+    """Values of the other to compare: the two most frequent, or `every` two, as of many builds
+    only neighbours are there at the same time."""
+    often = np.argsort(-weight.sum(axis=(0, 2, 3))).tolist()
+    return list(combinations(often if every else often[:2], 2))
+
+
+def _other_matters(
+    weight: Array, value: Array, overall: float, pairs: list[tuple[int, int]], *, mean: bool
+) -> bool:
+    """Whether the other differs between two of its values, within each cohort and slice."""
+    for pair in pairs:
+        swapped = weight[:, pair].transpose(1, 0, 2, 3).reshape(2, -1, weight.shape[-1])
+        values = value[:, pair].transpose(1, 0, 2, 3).reshape(swapped.shape)
+        own = _compare(swapped, values, mean=mean)
+        if own is None or min(own.units) < LEAST_UNITS:
+            continue
+        clear = abs(own.d) > CLEAR * math.sqrt(own.variance)
+        if clear and abs(own.d) > VANISHED * abs(overall):
+            return True
+    return False

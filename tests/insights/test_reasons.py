@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from insights import looks
+from insights import looks, watches
+from insights.gates import decided
 from insights.models import Watch
+from insights.overlaps import MOST
+from insights.reasons import LOOKED_AT
 from projects.models import Environment
 from releases.models import Change
 from tests import make
@@ -72,6 +75,43 @@ def test_what_hardly_grew_is_not_searched_again(
     watch.refresh_from_db()
     assert watch.looks == 2
     assert watch.result["findings"][0]["reasons"] == before
+
+
+def test_of_a_hundred_flags_the_one_that_did_it_is_found_wherever_it_stands(
+    event_store: None, environment: Environment, ingest_key: str, shop: Shop
+) -> None:
+    """ZOOM, the last of them by name and not changed lately, is seen by nearly the same users as
+    CACHE, which does nothing."""
+    begin = shop.now - timedelta(minutes=30)
+    rows = make.visits(begin=begin, minutes=30, count=3000, users=900, seed=7)
+    for row in rows:
+        person = random.Random(row["user_id"])
+        zoomed = person.random() < 0.5
+        cached = zoomed if person.random() < 0.7 else person.random() < 0.5
+        flags = {f"QUIET_{number:02}": person.choice(["off", "on"]) for number in range(98)}
+        row["flags"] = {
+            **flags,
+            "CACHE": "on" if cached else "off",
+            "ZOOM": "on" if zoomed else "off",
+        }
+        if zoomed:
+            row["duration_ms"] *= 3
+    make.events(ingest_key, rows)
+    Change.objects.create(
+        environment=environment, kind="flag", flag="CACHE", time=begin, title="CACHE turned on"
+    )
+    watches.ensure(environment, shop.now)
+    watch = shop.watch(flag="CACHE")
+    looks.look(watch.id, shop.now)
+    watch.refresh_from_db()
+    assert len(watch.result["findings"]) > LOOKED_AT  # each route, and all together
+    assert all(one["reasons"]["is_explained"] for one in watch.result["findings"])
+    assert watch.verdict == "unknown"
+    assert watch.headline.startswith("Another change explains it: ")
+    assert decided([watch]).outcome == "unknown"
+    held = watch.result["findings"][0]["reasons"]["same_time"]
+    assert (held[0]["name"], held[0]["answer"]) == ("ZOOM", "explains")
+    assert len(held) == MOST
 
 
 def test_a_flag_turned_on_in_the_minute_of_a_deploy_cannot_be_told_apart(

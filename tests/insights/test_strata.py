@@ -1,6 +1,7 @@
 """Which of two changes did it: tables with known causes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +64,38 @@ def test_only_with_names_the_value() -> None:
         *table(lambda c, o: 0.01 + 0.09 * (c and o), correlation=0.0, mean=False), mean=False
     )
     assert found.with_value == 1
+
+
+def over_time(share_of_new: Callable[[int], float], rate: Callable[[int, bool], float]) -> Any:
+    """Sixty slices, the second half of which is "after": a build takes over by `share_of_new`."""
+    rng = np.random.default_rng(3)
+    weight, total = np.zeros((2, 2, 60, 100)), np.zeros((2, 2, 60, 100))
+    for part in range(60):
+        for _ in range(400):
+            new = rng.random() < share_of_new(part)
+            at = (int(part >= 30), int(new), part, rng.integers(100))
+            weight[at] += 1
+            total[at] += rng.random() < rate(part, new)
+    return weight, total
+
+
+@pytest.mark.parametrize(
+    ("share_of_new", "rate", "answer"),
+    [
+        (lambda n: n >= 24, lambda n, new: 0.1 if n >= 18 else 0.01, "too_little"),
+        (lambda n: n >= 36, lambda n, new: 0.1 if n >= 36 else 0.01, "too_little"),
+        (lambda n: n >= 30, lambda n, new: 0.1 if new else 0.01, "inseparable"),
+        (lambda n: (n - 26) / 14, lambda n, new: 0.1 if new else 0.01, "explains"),
+        (lambda n: 0.5 * (n >= 30), lambda n, new: 0.1 if new else 0.01, "explains"),
+    ],
+    ids=["just after it moved", "as it moved", "as the time begins", "rolled out", "for half"],
+)
+def test_before_and_after_only_what_is_there_at_the_same_time_explains(
+    share_of_new: Callable[[int], float], rate: Callable[[int, bool], float], answer: str
+) -> None:
+    """Whatever comes with time goes with a difference between two times."""
+    weight, total = over_time(share_of_new, rate)
+    assert checked(weight, total, mean=False, by_time=True).answer == answer
 
 
 def test_nothing_to_compare_is_too_little() -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from insights import looks, watches
 from insights.changed.explain import Asked, Explained, explained
 from insights.changed.page import measure_of
-from insights.changed.said import answer
+from insights.changed.said import answer, part
 from insights.cohorts import Scope
 from insights.explore.question import Question
 from projects.models import Environment
@@ -65,6 +65,35 @@ def test_a_flag_that_explains_it_is_named_and_those_beside_it_are_not(
     assert first.share > 0.8
     assert [one.part for one in found.candidates[1:]] == ["no", "no"]
     assert "SEARCH_V2 → on for 50% explains it." in answer(found, UTC)
+
+
+def test_builds_that_came_and_went_meanwhile_do_not_explain_what_a_flag_did(
+    environment: Environment, ingest_key: str
+) -> None:
+    """The flag was turned twelve minutes before the time that is picked, and builds follow each
+    other all the time: whatever comes with time goes with the difference between two times."""
+    turned = MOVED - timedelta(minutes=12)
+    deploys = [-70, -45, -22, -6, 4, 17]
+
+    def half_slower(request: Request, rng: random.Random) -> None:
+        minutes = (request.time - MOVED).total_seconds() / 60
+        request.fields["build_id"] = f"b{sum(minutes >= one for one in deploys)}"
+        is_on = request.time >= turned and on("CACHE", request.user)
+        request.fields["flags"]["CACHE"] = "on" if is_on else "off"
+        if is_on:
+            request.fields["duration_ms"] *= 4
+
+    sent(ingest_key, half_slower, count=12_000)
+    flag = changed(environment, "flag", -12, flag="CACHE", title="CACHE on for 50%")
+    for number, minutes in enumerate(deploys, 1):
+        changed(environment, "deploy", minutes, service="shop", build_id=f"b{number}")
+    changed(environment, "marker", -12, title="Newsletter")
+    found = asked(environment)
+    assert found.candidates[0].told.change == flag
+    assert [one.part for one in found.candidates] == ["explains"] + ["no"] * 5  # in these 60 min
+    assert answer(found, UTC).endswith("CACHE on for 50% explains it.")
+    newsletter = next(one for one in found.candidates if one.told.change.kind == "marker")
+    assert part(newsletter, found) == "It came just then, but another change explains it all."
 
 
 def test_a_deploy_to_everyone_is_named_by_its_moment(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 from django.utils import timezone
 
@@ -72,14 +73,19 @@ def gate(
     """
     watches = tuple(distinct(_watches(environment, flag, build, service, candidate)))
     if not watches:
-        name = f"flag {flag}" if flag else f"build {build}"
         raise NothingToGate(
-            f"Nothing is known of {name} in {environment.slug}: no request has shown it, and no"
-            f" change of it was recorded."
+            f"Nothing is known of {_named(flag, build, service, candidate)} in {environment.slug}:"
+            " no request has shown it, and no change of it was recorded."
         )
     if decide_by is not None:
         know_end(watches, decide_by - LAST_LOOK, timezone.now())
     return decided(watches, margin)
+
+
+def _named(flag: str, build: str, service: str, candidate: str) -> str:
+    if flag:
+        return f"{flag}={candidate}" if candidate else f"flag {flag}"
+    return f"build {build} of {service}" if service else f"build {build}"
 
 
 def _watches(
@@ -117,7 +123,8 @@ def decided(watches: Iterable[Watch], margin: float = MARGIN) -> Gate:
     if waiting:
         first = waiting[0]
         text = first.headline if first.looks else "The first look is on its way"
-        if excluded := sentences.harm_excluded(first.result.get("deltas", [])):
+        excluded = sentences.harm_excluded(first.result.get("deltas", []))
+        if excluded and excluded not in text:  # a headline that is not known yet has it already
             text += f"; {excluded}"
         if callers := waiting_for(first.result, margin):
             text += f"; not known yet of what calls it ({words.joined(callers)})"
@@ -125,9 +132,12 @@ def decided(watches: Iterable[Watch], margin: float = MARGIN) -> Gate:
     told = watches[0]
     text = told.headline
     if told.verdict == Watch.Verdict.UNKNOWN:
-        text = f"Worse by more than {margin:.0%} is excluded" + (
+        text = f"Worse by more than {margin * 100:g}% is excluded" + (
             f": {excluded}" if (excluded := sentences.harm_excluded(told.result["deltas"])) else ""
         )
+    if others := len(watches) - 1:
+        passes = "passes" if others == 1 else "pass"
+        text += f"; {words.plural(others, 'other comparison')} of it {passes} too"
     return Gate("pass", text, watches, margin)
 
 
@@ -179,4 +189,5 @@ def _address(watches: tuple[Watch, ...], base: str) -> str:
     changed = next((watch.change_id for watch in watches if watch.change_id), None)
     if changed:
         return f"{base}/changes/{changed}"
-    return f"{base}/flags/{watches[0].flag}" if watches and watches[0].flag else base
+    flag = watches[0].flag if watches else ""
+    return f"{base}/flags/{quote(flag, safe='')}" if flag else base

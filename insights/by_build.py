@@ -59,7 +59,7 @@ def by_build(result: Result, before: dict[str, Any] | None) -> dict[str, Any] | 
         "events": events,
         "scope": scope.as_json(),
         "measures": list(measures),
-        "sentence": f"{withheld}."
+        "sentence": f"{withheld[:1].upper()}{withheld[1:]}."
         if withheld
         else said([one.delta for one in main], only_with(main), builds),
         "rows": [

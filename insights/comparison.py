@@ -61,9 +61,23 @@ def totals_of_many(comparisons: Sequence[Comparison]) -> list[Totals | NothingTo
     )
     read, took = rows.read_rows + found.read_rows, rows.took_ms + found.took_ms
     return [
-        _one(one, number, cut, found.arrays, (paces[number], read, took))
-        for number, one in enumerate(sliced)
+        _while_other(_one(one, number, cut, found.arrays, (paces[number], read, took)), asked, one)
+        for number, (asked, one) in enumerate(zip(comparisons, sliced, strict=True))
     ]
+
+
+def _while_other(
+    found: Totals | NothingToCompare, asked: Comparison, shared: Comparison
+) -> Totals | NothingToCompare:
+    """What a cohort lacks in the time that both share, it may have had before and after it."""
+    of = asked.cohorts
+    narrowed = (shared.since, shared.until) != (asked.since, asked.until)
+    if isinstance(found, NothingToCompare) and narrowed and isinstance(of, Variants):
+        return NothingToCompare(
+            f"Hardly any request saw {of.flag}={of.baseline} and {of.flag}={of.candidate} at the"
+            " same time, so there is nothing to compare yet."
+        )
+    return found
 
 
 def totals_of(

@@ -14,6 +14,7 @@ LEVEL = 0.95
 HARM_LEVEL_ALPHA = 0.10  # both sides; one side of it is the 95% bound of a guard
 ENOUGH_UNITS = 20.0
 ENOUGH_HITS = 10.0
+UNEVEN = 2  # times as many units as are needed, and still worth fewer
 FURTHEST = 20.0  # a log ratio that is as good as no bound
 
 
@@ -90,10 +91,19 @@ class Delta:
         return self.d + self.half(HARM_LEVEL_ALPHA)
 
 
-def too_few(estimate: Estimate, enough: float) -> str:
+def too_few(of: Part, estimate: Estimate, enough: float) -> str:
+    """Why so few units tell nothing, or "". A unit that makes most of the requests outweighs the
+    others, so that all of them are worth a few only."""
     if min(estimate.units) >= enough:
         return ""
-    return f"too few users on one side so far: at least {enough:.0f} are needed"
+    one, _, several = of.totals.units.noun.partition(",")
+    many = several or f"{one}s"
+    if min(of.units()) >= UNEVEN * enough:
+        return (
+            f"some {many} make so many of the requests that those of one side count as fewer than"
+            f" the {enough:.0f} that are needed"
+        )
+    return f"too few {many} on one side so far: at least {enough:.0f} are needed"
 
 
 def distinct(of: Part, events: float) -> float:

@@ -48,7 +48,7 @@ def _traffic(of: Part) -> Delta | None:
         estimate = compare_means(Arm(units[:1], by_bucket[:1]), Arm(units[1:], by_bucket[1:]))
     if estimate is None:
         return None
-    reason = too_few(estimate, ENOUGH_UNITS)
+    reason = too_few(of, estimate, ENOUGH_UNITS)
     if of.totals.together and of.uneven:
         reason = "sampling keeps some requests more often than others, so users can't be counted"
     return log_delta(of, "traffic", estimate, Tested(reason=reason), symmetric(estimate))

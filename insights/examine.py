@@ -154,10 +154,11 @@ def judged_side_by_side(
         note = "Concurrent: both served requests in the same minutes, which are compared"
     if ratio and ratio.mismatch:
         evidence = "concurrent"
-        note = withheld = (
-            "The split did not come out as planned (sample-ratio mismatch), so nothing is claimed:"
+        withheld = (
+            "the split did not come out as planned (sample-ratio mismatch), so nothing is claimed:"
             " check that every user is asked for the flag and that no variant loses requests"
         )
+        note = f"T{withheld[1:]}"
     elif withheld:
         evidence, note = "concurrent", withheld
     if plan.moved_by:

@@ -49,7 +49,7 @@ def _mean(of: Part, mean: Estimate) -> Delta:
     The tail of a plain mean is where false alarms in small cohorts come from.
     """
     capped = of.mean("capped_ms") or mean
-    reason = too_few(mean, ENOUGH_UNITS_MEAN)
+    reason = too_few(of, mean, ENOUGH_UNITS_MEAN)
     z = sequences.small_sample(score(capped.d, capped.variance), capped.degrees)
     error = math.sqrt(capped.variance)
     log_e = sequences.log_e_value(z, error) if error > 0 else 0.0
@@ -81,7 +81,7 @@ def _quantile(of: Part, name: str, histograms: Histograms) -> Delta:
     d = values[1] - values[0]
     if (test.d > 0) != (d > 0):
         log_e, z = min(log_e, 0.0), 0.0
-    reason = too_few(test, ENOUGH_UNITS)
+    reason = too_few(of, test, ENOUGH_UNITS)
     if not reason and histograms[2].alike:
         took = math.exp(values[0])
         reason = f"all requests took {words.milliseconds(took if took > SHORTEST_MS else 0.0)}"

@@ -90,7 +90,7 @@ def _tested(of: Part, estimate: Estimate, arms: tuple[Arm, Arm], hit: str) -> Te
         log_exact = counts.log_e_value(hits[0], hits[1], share)
         up = hits[1] > share * sum(hits)
         parts.append(log_exact if up == (estimate.d > 0) else min(log_exact, 0.0))
-    reason = too_few(estimate, ENOUGH_UNITS)
+    reason = too_few(of, estimate, ENOUGH_UNITS)
     null_error = math.sqrt(estimate.null_variance)
     expected = sum(hits) * min(share, 1 - share) if hit else _hits(of, arms)
     enough = expected >= ENOUGH_HITS

@@ -62,7 +62,10 @@ def test_a_split_that_is_off_claims_nothing_with_any_build(
 ) -> None:
     send(requests(START, count=4000, users=600, change=built({"b1": 1, "b2": 3})), ingest_key)
     comparison = Comparison(environment.id, Variants("CACHE", "off", "on"), START, END)
-    found = by_build(examine(comparison, Plan(split=True, shares=(90, 10))), None)
+    result = examine(comparison, Plan(split=True, shares=(90, 10)))
+    assert result.note.startswith("The split did not come out as planned (sample-ratio mismatch),")
+    assert result.headline.startswith("Not known yet: the split did not come out as planned (")
+    found = by_build(result, None)
     assert found is not None
     assert found["sentence"].startswith("The split did not come out as planned")
     assert {row["verdict"] for row in found["rows"]} == {"unknown"}
@@ -104,7 +107,7 @@ def test_the_flags_page_has_the_table_and_keeps_it_while_little_is_new(
     for watch_id in watches.due(END, limit=20):
         looks.look(watch_id, END)
     text = viewer_page.get("/acme/production/flags/CACHE").content.decode()
-    assert "on against off, with each build" in text
+    assert "Build by build, on against off" in text
     assert "Only with shop build b2" in text
     watch = Watch.objects.get(flag="CACHE")
     kept = {**watch.result["builds"], "sentence": "As it was."}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from django.test import Client
 
 from events.ingest import accept, token_of
 from events.limits import defaults
@@ -62,12 +63,27 @@ def looked(environment: Environment) -> Watch:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("event_store")
 def test_a_flip_for_all_is_not_judged_by_a_clock_that_is_off(
-    environment: Environment, minutes: int, words: str, evidence: str, verdict: str
+    environment: Environment,
+    viewer_page: Client,
+    api_token: str,
+    minutes: int,
+    words: str,
+    evidence: str,
+    verdict: str,
 ) -> None:
     arrived(environment, skew=timedelta(minutes=minutes), split=False, factor=1.8)
     watch = looked(environment)
     assert words in f"{watch.headline} {watch.result.get('note', '')}"
     assert (watch.evidence, watch.verdict) == (evidence, verdict)
+    for page in (f"changes/{watch.change_id}", "flags/F"):
+        assert words in viewer_page.get(f"/acme/production/{page}").content.decode()
+    api = Client(headers={"authorization": f"Bearer {api_token}"})
+    base = "/api/v1/projects/acme/environments/production"
+    gate = api.get(f"{base}/gate?flag=F").json()
+    assert (gate["verdict"], gate["sentence"]) == ("unknown", watch.headline)
+    told = api.get(f"{base}/changes/{watch.change_id}").json()
+    said = f"{told['headline']} {told['comparisons'][0]['note']}"
+    assert words in said
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])

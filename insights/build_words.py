@@ -11,13 +11,14 @@ APART = 3.0
 
 
 def size(delta: Delta) -> str:
-    """ "2.9× higher (2.6 to 3.2×)"; "+9.8 points (+8.1 to +11.9 points)"."""
+    """ "2.9× higher (2.6–3.2×)"; "+9.8 points (+8.1 to +11.9 points)"."""
     if delta.is_rate:
         text, bounds = words.points(delta.difference, signed=True), delta.difference_interval
         interval = words.points_interval(*bounds) if bounds else ""
     else:
-        text, bounds = words.ratio_words(delta.ratio or 1.0), delta.ratio_interval
-        interval = words.ratio_interval(*bounds) if bounds else ""
+        ratio, bounds = delta.ratio or 1.0, delta.ratio_interval
+        text = words.ratio_words(ratio)
+        interval = words.ratio_span(ratio, *bounds) if bounds else ""
     return f"{text} ({interval})" if interval else text
 
 

@@ -6,7 +6,7 @@ colour, everything else ink. What compares two cohorts at once is in `insights.c
 
 import math
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from insights import axes
@@ -341,19 +341,23 @@ def _over_time_summary(
             f"Usually {_text(name, before)} before the bar, {_text(name, after)} after it"
             f" ({how}). The bar is {marked}."
         )
-    since = mark or _first_heard(lines)
     said = [
-        f"{_text(name, _usual(line, name, since=since))} with {line.label or 'no value'}"
+        f"{_text(name, _usual(line, name, since=times[0], until=times[1]))}"
+        f" with {line.label or 'no value'}"
         for line in lines
+        if (times := _served(line, mark))
     ]
+    if not said:
+        return "No request since the change."
     begins = "Since the change:" if mark else "Usually"
     return f"{begins} {words.joined(said)} ({how})."
 
 
-def _first_heard(lines: Sequence[Line]) -> datetime | None:
-    """When the first request of any line came: the time before it says nothing of them."""
-    pairs = (zip(line.times, line.per_second, strict=True) for line in lines)
-    return min((time for pair in pairs for time, rate in pair if rate), default=None)
+def _served(line: Line, since: datetime | None) -> tuple[datetime, datetime] | None:
+    """From a line's first request on to after its last: the time around it says nothing of it."""
+    pairs = zip(line.times, line.per_second, strict=True)
+    heard = [time for time, rate in pairs if rate and (not since or time >= since)]
+    return (heard[0], heard[-1] + timedelta(seconds=line.step_s)) if heard else None
 
 
 def _usual(

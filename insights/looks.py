@@ -244,9 +244,9 @@ def _by_build(watch: Watch, result: Result) -> dict[str, Any] | None:
 
 
 def keep_reason(watch: Watch, reason: str, now: datetime) -> None:
-    watch.headline = reason.removesuffix(".")
-    if watch.looks == 0:
-        watch.verdict = Watch.Verdict.UNKNOWN
+    """Why a look found nothing. What an earlier one decided holds, and so do its words."""
+    if watch.verdict == Watch.Verdict.UNKNOWN:
+        watch.headline = reason.removesuffix(".")
     _looked(watch, now, _events(watch))
 
 

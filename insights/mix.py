@@ -74,7 +74,11 @@ def said(found: Mix, comparison: Comparison, mean: Delta | None) -> str:
     if gained and lost:
         text = f"Traffic moved from {whence} to {where}"
     else:
-        text = f"More of the traffic is to {where}" if gained else f"Less of it is to {whence}"
+        text = (
+            f"More of the traffic is to {where}"
+            if gained
+            else f"Less of the traffic is to {whence}"
+        )
     parts = [
         f"{name(one.scope)} {words.percent(one.before)} → {words.percent(one.after)}"
         for one in (*gained, *lost)
@@ -92,7 +96,7 @@ def _effect(crude: float, mean: Delta | None) -> str:
     same = mean.ratio_interval and mean.ratio_interval[0] <= 1 <= mean.ratio_interval[1]
     fixed = words.ratio_words(mean.ratio)
     held = "no difference is seen" if same else f"it is {fixed}"
-    interval = words.ratio_interval(*mean.ratio_interval) if mean.ratio_interval else ""
+    interval = words.ratio_span(mean.ratio, *mean.ratio_interval) if mean.ratio_interval else ""
     return (
         f" With that in it the mean reads {words.ratio_words(crude)}; with the mix held fixed, as"
         f" everywhere here, {held}" + (f" ({interval})." if interval else ".")

@@ -74,9 +74,7 @@ def _is(delta: Delta) -> str:
 def _unaffected(found: Where) -> str:
     if not found.unaffected:
         return ""
-    names = words.joined(list(found.unaffected))
-    verb = "makes" if len(found.unaffected) == 1 else "make"
-    return f" {names[:1].upper()}{names[1:]} {verb} no difference."
+    return f" It is the same for all values of {words.joined(list(found.unaffected))}."
 
 
 def partner(one: Overlap) -> str:
@@ -98,14 +96,11 @@ def overlap(one: Overlap, delta: Delta) -> str:
     """What one other change has to do with the effect."""
     checked, name = one.checked, partner(one)
     own = name if one.other.kind == "flag" else f"the builds of {one.other.name}"
-    if checked.answer == "explains":
-        left = _size(delta, checked.within or 0.0)
-        return (
-            f"Explains it: with {own} held fixed, {_size(delta, checked.overall)} becomes {left}."
-        )
-    if checked.answer == "partly":
-        left = _size(delta, checked.within or 0.0)
-        return f"Part of it: with {own} held fixed, {_size(delta, checked.overall)} becomes {left}."
+    if checked.answer in ("explains", "partly"):
+        part = "Explains it" if checked.answer == "explains" else "Part of it"
+        size, left = (_size(delta, d) for d in (checked.overall, checked.within or 0.0))
+        becomes = "becomes" if size.endswith("×") else "become"
+        return f"{part}: with {own} held fixed, {size} {becomes} {left}."
     if checked.answer == "only_with":
         return f"The effect is there only with {name}: the two act together."
     if checked.answer == "inseparable":

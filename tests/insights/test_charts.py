@@ -160,6 +160,24 @@ def test_a_flag_of_the_last_minutes_is_told_by_those_alone_and_failures_by_all_r
     )
 
 
+def test_each_cohort_is_told_of_the_time_in_which_it_was_served_and_not_at_all_without_one() -> (
+    None
+):
+    came = replace(line("on"), per_second=(0.0,) * 40 + (6.0,) * 32)
+    went = replace(line("off"), per_second=(5.0,) * 20 + (0.0,) * 52)
+    never = replace(line("old"), per_second=(0.0,) * 72)
+    assert over_time([went, came, never], measure="requests").summary == (
+        "Usually 5 /s with off and 6 /s with on (medians of the points)."
+    )
+    mark = came.times[30]
+    assert over_time([went, came, never], measure="requests", mark=mark).summary == (
+        "Since the change: 6 /s with on (medians of the points)."
+    )
+    assert over_time([went, never], measure="requests", mark=mark).summary == (
+        "No request since the change."
+    )
+
+
 def test_how_sure_is_told_of_one_scope_and_of_shares_in_points() -> None:
     """A finding that a route took over is not drawn as the whole's; halved failures are no +50."""
     failures = {"measure": "error_rate", "value": -0.02, "interval": [-0.03, -0.01]}

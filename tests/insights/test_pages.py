@@ -92,6 +92,10 @@ def test_a_changes_page_has_its_findings_its_table_and_what_else_changed(
     assert "Newsletter" in text
     assert "Every measure" in text
     assert "shop build b1" in text  # at the same time
+    seen = shop.change(kind=Change.Kind.DEPLOY)
+    text = body(viewer_page, f"/acme/production/changes/{seen.id}")
+    assert "Seen in the events, nobody announced it." in text
+    assert "by seen in" not in text
     assert "How do we know" in text
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from insights import claims, late, looks, watches
 from insights.models import Watch
@@ -131,6 +132,27 @@ def test_what_ends_while_it_is_looked_at_stays_ended_and_is_told_so(shop: Shop) 
     flag.refresh_from_db()
     assert (flag.ended_at, flag.planned_end, flag.looks) == (ended, shop.now, 2)
     assert flag.next_look_at == shop.now
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("worse", "Said"),
+        ("no_difference", "Said"),
+        ("unknown", "Too much traffic for one look: 2 GB"),
+    ],
+)
+def test_what_was_decided_keeps_its_words_when_a_later_look_finds_nothing(
+    environment: Environment, verdict: str, words: str
+) -> None:
+    now = timezone.now()
+    watch = Watch.objects.create(
+        **{"environment": environment, "subject": "flag", "flag": "F", "started_at": now},
+        **{"verdict": verdict, "headline": "Said", "looks": 4},
+    )
+    looks.keep_reason(watch, "Too much traffic for one look: 2 GB.", now)
+    watch.refresh_from_db()
+    assert (watch.verdict, watch.headline, watch.looks) == (verdict, words, 5)
 
 
 def test_a_flag_that_nobody_changes_is_compared_anew_after_a_fortnight(shop: Shop) -> None:

@@ -87,7 +87,7 @@ def test_a_share_that_is_none_on_both_sides_is_told_as_a_bound() -> None:
         "verdict": "unknown",
     }
     drawn = render("{% delta_bar delta %}", delta=delta)
-    assert "None seen: at most 3.4 points apart" in drawn
+    assert "None seen: ±3.4 points" in drawn
     assert "−" not in drawn
 
 

@@ -93,7 +93,8 @@ def delta_bar(delta: dict[str, Any]) -> dict[str, Any]:
     if words.is_share(delta["measure"]) and anything and bounds["difference"]:
         text = words.points_interval(*bounds["difference"])
         if not delta["baseline"] and not delta["candidate"]:  # an interval of nothing is a bound
-            text = f"None seen: at most {words.points(max(map(abs, bounds['difference'])))} apart"
+            far = max(map(abs, bounds["difference"]))
+            text = f"None seen: ±{words.points(far, up=True)}"
         return {"text": text, "verdict": delta["verdict"], "label": f"95% interval {text}"}
     return interval(delta["ratio"], bounds["ratio"], delta["verdict"])
 

@@ -64,6 +64,7 @@ class Result:
     health: Health | None = None
     length: FixedLength | None = None  # where its end is known, with this look
     mix: Mix | None = None
+    drifts: placebos.Drifts | None = None  # before and after: what levels do by themselves
     callers: "tuple[Result, ...]" = ()  # of a deploy: what each service that calls it shows
 
     @property
@@ -231,7 +232,7 @@ def _before_and_after(found: Totals) -> Result:
         gate=gate,
     )
     note = f"{sentences.EVIDENCE['before_after']}; {placebos.said(drifts)}"
-    return _result(found, "before_after", None, judged, note)
+    return replace(_result(found, "before_after", None, judged, note), drifts=drifts)
 
 
 def _deltas(found: Totals) -> list[Delta]:

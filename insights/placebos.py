@@ -50,6 +50,8 @@ class Drifts:
     usual_latency: Usual = Usual()  # frozen; of the mean
     usual_errors: Usual = Usual()  # frozen
     usual_typical: Usual = Usual()  # frozen
+    latency_moves: tuple[float, ...] = ()  # ln ratios at the earlier moments, less what is usual
+    error_moves: tuple[float, ...] = ()
     by_route: Mapping[Scope, "Drifts"] = field(default_factory=dict)
 
     def usual(self, delta: Delta) -> Usual:
@@ -61,6 +63,29 @@ class Drifts:
         if delta.is_latency:
             return of.usual_typical if delta.measure == "latency_p50" else of.usual_latency
         return of.usual_errors
+
+
+def by_accident(delta: Delta, found: Drifts) -> tuple[int, int] | None:
+    """At how many of the earlier moments the level moved at least as much by itself, and of how
+    many; None where no such moment is known. In a route's own moments, where it has some."""
+    of = found.by_route.get(delta.scope, found)
+    if not (delta.is_latency or delta.is_rate):
+        return None
+    moves = of.latency_moves if delta.is_latency else of.error_moves
+    if not moves:
+        return None
+    size = abs(math.log(delta.ratio)) if delta.ratio else math.inf
+    return sum(abs(move) >= size for move in moves), len(moves)
+
+
+def by_accident_said(delta: Delta, found: Drifts) -> str:
+    """ "As large a move came by itself at none of 21 earlier moments", or ""."""
+    counted = by_accident(delta, found)
+    if counted is None:
+        return ""
+    many = words.number(counted[0]) if counted[0] else "none"
+    moments = words.plural(counted[1], "earlier moment")
+    return f"As large a move came by itself at {many} of {moments}"
 
 
 def said(found: Drifts) -> str:
@@ -125,6 +150,8 @@ def _drifts(
         usual_latency=usual_latency,
         usual_errors=usual_errors,
         usual_typical=usual_typical,
+        latency_moves=tuple(d for d, _ in latency),
+        error_moves=tuple(d for d, _ in errors),
     )
 
 

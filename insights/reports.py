@@ -17,6 +17,8 @@ def markdown(change: Change, watches: list[Watch], address: str) -> str:
         for one in findings[:3]:
             verdict = words.VERDICTS[one["verdict"]]
             lines.append(f"- **{verdict}** · {_plain(one['sentence'])}.")
+            if by_accident := one.get("by_accident"):
+                lines.append(f"  {by_accident['sentence']}.")
             if where := (one.get("reasons") or {}).get("where"):
                 lines.append(f"  {_plain(where['sentence'])}")
     else:

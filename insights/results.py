@@ -11,6 +11,7 @@ from insights.delta import LEVEL
 from insights.deltas import Delta
 from insights.examine import Result
 from insights.findings import Finding
+from insights.placebos import by_accident, by_accident_said
 from insights.reasons import Reasons, key_of
 from insights.verdicts import Judged
 from web import words
@@ -76,6 +77,14 @@ def finding_json(
         "successes": _successes_json(finding),
         "query": requests_link(comparison, finding.delta.scope, base, finding.delta.measure),
     }
+
+
+def _by_accident(finding: Finding, result: Result) -> dict[str, Any]:
+    """Before and after: how often as large a move was seen when nothing had changed."""
+    if result.drifts is None or (seen := by_accident(finding.delta, result.drifts)) is None:
+        return {}
+    sentence = by_accident_said(finding.delta, result.drifts)
+    return {"by_accident": {"as_large": seen[0], "of": seen[1], "sentence": sentence}}
 
 
 def _successes_json(finding: Finding) -> dict[str, Any] | None:
@@ -158,7 +167,10 @@ def result_json(result: Result, base: str, reasons: Reasons | None = None) -> di
         "sample_ratio": sample_ratio_json(result),
         "health": health_json(result),
         "deltas": [delta_json(one) for one in result.judged],
-        "findings": [finding_json(one, comparison, base, reasons) for one in result.findings],
+        "findings": [
+            finding_json(one, comparison, base, reasons) | _by_accident(one, result)
+            for one in result.findings
+        ],
         "curves": [{"scope": scope.as_json(), **curve} for scope, curve in result.curves.items()],
         "events_read": result.read_rows,
         "took_ms": round(result.took_ms, 1),

@@ -1,8 +1,9 @@
 """A change's page as a sheet: every number on it is a row, one table for all.
 
-`row` says what a row is: a delta, the same delta within one build, successful requests alone, a
-route's share of traffic, a segment that holds a finding, the cohorts and their split, how a share
-of latencies lies below a value, and the leading delta at each look.
+`row` says what a row is: a delta, the same delta within one build, successful requests alone, how
+often as large a move came by itself, a route's share of traffic, a segment that holds a finding,
+the cohorts and their split, how a share of latencies lies below a value, and the leading delta at
+each look.
 """
 
 import csv
@@ -44,6 +45,7 @@ def _rows(watch: Watch) -> Iterator[Row]:
         *_cohorts(result),
         *(_delta("delta", one, one["scope"]) for one in result["deltas"]),
         *_successes(result),
+        *_by_accident(result),
         *_builds(result),
         *_mix(result),
         *_segments(result),
@@ -112,6 +114,21 @@ def _successes(result: dict[str, Any]) -> Iterator[Row]:
                 "ratio": found["ratio"],
                 "ratio_low": found["interval"][0],
                 "ratio_high": found["interval"][1],
+            }
+
+
+def _by_accident(result: dict[str, Any]) -> Iterator[Row]:
+    """Before and after: at how many (baseline) of how many earlier moments (candidate) a level
+    moved as much by itself."""
+    for one in result.get("findings", []):
+        if found := one.get("by_accident"):
+            yield {
+                "row": "by_accident",
+                **_scope(one["scope"]),
+                "measure": one["measure"],
+                "baseline": found["as_large"],
+                "candidate": found["of"],
+                "reason": found["sentence"],
             }
 
 

@@ -14,6 +14,7 @@ from insights.cohorts import Comparison, Moment, Scope
 from insights.delta import Delta
 from insights.examine import HISTORY, Result, examine
 from insights.placebos import Drifts, same_hours
+from insights.results import result_json
 from insights.statistics import before_after
 from insights.statistics.before_after import log_ratio_of_rates, stands_out
 from insights.statistics.sequences import log_e_value, small_sample
@@ -89,7 +90,38 @@ def test_what_happens_every_morning_is_not_blamed_on_todays_change(
 @pytest.mark.usefixtures("event_store")
 def test_more_than_every_morning_is_found(environment: Environment, ingest_key: str) -> None:
     at_ten(ingest_key, 5, 1.2, today=2.6)
-    assert looked(environment).verdict == "worse"
+    result = looked(environment)
+    assert result.verdict == "worse"
+    told = result_json(result, "/acme/production")["findings"][0]["by_accident"]
+    assert told["as_large"] == 0
+    assert told["of"] >= 5
+    assert (
+        told["sentence"]
+        == f"As large a move came by itself at none of {told['of']} earlier moments"
+    )
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (3.0, "As large a move came by itself at none of 4 earlier moments"),
+        (1.2, "As large a move came by itself at 2 of 4 earlier moments"),
+        (0.83, "As large a move came by itself at 2 of 4 earlier moments"),
+    ],
+)
+def test_how_often_as_large_a_move_came_by_itself(effect: float, said: str) -> None:
+    one = day_of(1, effect=1.0, swing=0.0)
+    delta = replace(one, ratio=effect)
+    moves = (0.01, -0.2, 0.3, -0.05)
+    known = Drifts(0.1, 0.5, 4, latency_moves=moves)
+    assert placebos.by_accident_said(delta, known) == said
+    alone = Drifts(0.1, 0.5, 1, latency_moves=(0.0,))
+    own = replace(known, by_route={Scope("shop", "/"): alone})
+    on_route = replace(delta, scope=Scope("shop", "/"))
+    assert placebos.by_accident_said(on_route, own).endswith("none of 1 earlier moment")
+    assert placebos.by_accident(delta, Drifts(0.1, 0.5, 0)) is None
+    new = replace(delta, measure="error_rate", ratio=None)  # no failure at all before
+    assert placebos.by_accident(new, replace(known, error_moves=moves)) == (0, 4)
 
 
 @pytest.mark.django_db

@@ -121,6 +121,23 @@ def test_no_cell_of_a_sheet_is_a_formula() -> None:
     assert (rows[3]["difference_low"], rows[3]["difference_high"]) == ("0.001", "0.02")
 
 
+def test_how_often_as_large_a_move_came_by_itself_is_in_sheet_and_report() -> None:
+    sentence = "As large a move came by itself at 2 of 21 earlier moments"
+    finding = delta(
+        "latency_p50",
+        None,
+        verdict="worse",
+        sentence="It is slower",
+        by_accident={"as_large": 2, "of": 21, "sentence": sentence},
+    )
+    watch = Watch(looks=1, headline="Said", result={**result(1, 1, 0), "findings": [finding]})
+    rows = list(csv.DictReader(io.StringIO(csv_text([watch]))))
+    (told,) = (row for row in rows if row["row"] == "by_accident")
+    assert (told["measure"], told["baseline"], told["candidate"]) == ("latency_p50", "2", "21")
+    assert told["reason"] == sentence
+    assert f"  {sentence}." in markdown(Change(title="x"), [watch], "https://x")
+
+
 def test_markdown_shows_names_as_they_are() -> None:
     change = Change(title="use_caching <b>on</b> | now")
     text = markdown(change, [Watch(looks=1, headline="a_b", result=result(1, 1, 0))], "https://x")

@@ -35,6 +35,7 @@ def show_trials(request: HttpRequest, project: str, environment: str) -> HttpRes
         "answer": said.answer(newest) if newest else "",
         "plain": said.plain(newest) if newest and newest.done else "",
         "power": said.power(newest) if newest and newest.done else "",
+        "left": said.left(newest, timezone.now()) if newest else "",
         "earlier": [(one, said.answer(one)) for one in trials[1:]],
         "hours": HOURS,
         "problem": problem,

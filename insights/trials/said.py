@@ -1,11 +1,13 @@
 """What a trial found, in words."""
 
+from datetime import datetime
 from statistics import median
 
 from insights.trials.models import Trial
 from web import words
 
 PROMISED = 0.05
+ENOUGH_DONE = 5  # flags, before their pace says how long the others take
 
 
 def answer(trial: Trial) -> str:
@@ -22,6 +24,14 @@ def answer(trial: Trial) -> str:
     if share > PROMISED:
         return f"{text}: {words.percent(share)}, where at most 5% are promised."
     return f"{text}; at most 5% are promised."
+
+
+def left(trial: Trial, now: datetime) -> str:
+    """How long the rest will take at the pace so far, "" while there is none to go by."""
+    if trial.done < ENOUGH_DONE or trial.finished_at:
+        return ""
+    took = (now - trial.asked_at).total_seconds()
+    return f"About {words.about(took / trial.done * (trial.flags - trial.done))} more."
 
 
 def plain(trial: Trial) -> str:

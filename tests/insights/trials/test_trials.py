@@ -145,6 +145,17 @@ def test_more_than_promised_is_said(environment: Environment) -> None:
     )
 
 
+def test_a_trial_says_how_long_the_rest_will_take(environment: Environment) -> None:
+    one = trial(environment, 200)
+    half_way = one.asked_at + timedelta(minutes=8)
+    one.done = 4
+    assert said.left(one, half_way) == ""
+    one.done = 33
+    assert said.left(one, half_way) == "About 40 min more."
+    one.done, one.finished_at = 200, half_way
+    assert said.left(one, half_way) == ""
+
+
 def test_the_page_starts_one_trial_however_often_it_is_asked(
     environment: Environment, editor_page: Client, viewer_page: Client, outsider_page: Client
 ) -> None:

@@ -1,15 +1,11 @@
-"""What all charts over time share: ticks in the environment's zone, changes as marks.
+"""What all charts over time share: ticks in the environment's zone, rules, labels.
 
 Plotly knows no time zones, so times are drawn in UTC while ticks and hover texts are written here:
 right on the days too when clocks change.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-
-from insights.changes import Told
-from web import words
 
 STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)
 SYMBOLS = {"deploy": "square", "flag": "diamond", "marker": "triangle-up"}
@@ -20,7 +16,6 @@ COLOURS = {
     "unknown": "@unknown",
 }
 TOLD = ("worse", "better")
-MOST_RULES = 60  # vertical lines; beyond it only those of worse and better
 
 
 def x(time: datetime) -> str:
@@ -87,58 +82,6 @@ def rule(time: datetime, *, colour: str, dash: str = "solid", width: float = 1) 
         "layer": "below",
         "line": {"color": colour, "width": width, "dash": dash},
     }
-
-
-def colour(one: Told) -> str:
-    """The verdict's, or the neutral one of marks where nothing is measured."""
-    return COLOURS.get(one.verdict or "", "@marker")
-
-
-def rules(told: Sequence[Told]) -> list[dict[str, Any]]:
-    """A line for each change; worse and better in their colour."""
-    crowded = len(told) > MOST_RULES
-    return [
-        rule(
-            one.change.time,
-            colour=colour(one) if one.verdict in TOLD else "@line-strong",
-            dash="dot" if one.change.kind == "flag" else "solid",
-        )
-        for one in told
-        if one.verdict in TOLD or not crowded
-    ]
-
-
-def marks(
-    told: Sequence[Told], lane: str, *, yaxis: str, base: str, zone: tzinfo
-) -> dict[str, Any]:
-    """The changes of one lane as marks that lead to their pages."""
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [x(one.change.time) for one in told],
-        "y": [lane] * len(told),
-        "yaxis": yaxis,
-        "customdata": [f"{base}/changes/{one.change.id}" for one in told],
-        "text": [hover(one, zone) for one in told],
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {
-            "symbol": [SYMBOLS.get(one.change.kind, "triangle-up") for one in told],
-            "size": 11,
-            "color": [colour(one) for one in told],
-            "line": {"width": 0},
-        },
-        "cliponaxis": False,
-    }
-
-
-def hover(one: Told, zone: tzinfo) -> str:
-    """A change in a few lines, safe to show: Plotly reads some tags."""
-    verdict = words.VERDICTS.get(one.shown or "unknown", "")
-    local = one.change.time.astimezone(zone)
-    lines = [f"{plain(one.change.title)}", f"{local:%H:%M:%S}, {local.day} {local:%b}"]
-    if one.change.kind != "marker":
-        lines.append(verdict)
-    return "<br>".join(lines)
 
 
 def plain(text: str, most: int = 60) -> str:

@@ -1,22 +1,21 @@
 """The Change page: what one change did, in words first, then what proves it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from insights import charts
+from insights import annotations, charts
 from insights.beside import AROUND, Beside, beside
-from insights.changes import distinct, most_telling, told
+from insights.changes import distinct, most_telling
 from insights.cohorts import Scope
 from insights.models import Watch
 from insights.series import lines
 from insights.verdicts import FIRST_CODE_OF_ERRORS
 from projects.models import Environment
-from releases.changes import timeline
 from releases.models import Change
 from web.charts import Chart
 
+SECOND = timedelta(seconds=1)
 ROWS_SHOWN = 9
 
 
@@ -41,11 +40,18 @@ class ChangePage:
 
 
 def change_page(
-    environment: Environment, change: Change, now: datetime, *, base: str, candidate: str = ""
+    environment: Environment,
+    change: Change,
+    now: datetime,
+    *,
+    base: str,
+    candidate: str = "",
+    marks: str = "",
 ) -> ChangePage:
     """Joins a change with its watches' latest looks and draws what they saw.
 
     `candidate`: the variant that it is about; else the one that most is known of.
+    `marks`: which changes stand on the pictures, one of annotations.MARKS.
     """
     compared = distinct(Watch.objects.filter(change=change).order_by("id"))
     watch = chosen(compared, candidate)
@@ -64,8 +70,8 @@ def change_page(
         labels=labels,
         builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
-        over_time=_over_time(environment, change, watch, scope, now, base=base),
-        certainty=certainty(watch, environment.zone),
+        over_time=_over_time(environment, change, watch, scope, now, base=base, marks=marks),
+        certainty=certainty(watch, environment, base=base, marks=marks),
         where=reasons_of(findings).get("where"),
         beside=beside(environment, change, reasons_of(findings).get("same_time", [])),
         requests_url=_requests_url(change, findings, base),
@@ -78,11 +84,15 @@ def chosen(compared: list[Watch], candidate: str) -> Watch | None:
     return next(named, None) or most_telling(compared)
 
 
-def certainty(watch: Watch | None, zone: ZoneInfo) -> Chart | None:
-    """How the interval of what is told narrowed, look by look."""
+def certainty(
+    watch: Watch | None, environment: Environment, *, base: str, marks: str
+) -> Chart | None:
+    """How the interval of what is told narrowed, look by look; `marks` is one of MARKS."""
     if watch is None or len(watch.history) < 2:
         return None
-    return charts.certainty(watch.history, id="certainty", zone=zone)
+    first, last = (datetime.fromisoformat(watch.history[place]["at"]) for place in (0, -1))
+    told = annotations.changes(environment.id, first, last + SECOND, marks)
+    return charts.certainty(watch.history, told, id="certainty", zone=environment.zone, base=base)
 
 
 def said_once(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,6 +163,7 @@ def _over_time(
     now: datetime,
     *,
     base: str,
+    marks: str,
 ) -> list[Chart]:
     """Before and after in the finding's scope: both cohorts where there are two."""
     since, until = change.time - AROUND, min(now, change.time + AROUND)
@@ -164,13 +175,13 @@ def _over_time(
     found = lines(environment.id, since, until, scope=scope, by=by, flag=flag)
     if not found:
         return []
-    marks = told(timeline(environment.id, since=since, until=until, limit=200))
+    marked = annotations.changes(environment.id, since, until, marks)
     where = scope.route or scope.service or "all requests"
     shown = (("p95", "p95 latency"), ("errors", "Error rate"), ("requests", "Requests"))
     return [
         charts.over_time(
             found,
-            marks,
+            marked,
             id=f"over-time-{measure}",
             title=f"{name} of {where}, before and after",
             measure=measure,

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from insights import axes
+from insights import annotations, axes
+from insights.annotations import PANEL, Group
 from insights.changes import Told
 from insights.cohort_charts import certainty, distribution, statuses
 from insights.series import Line
@@ -20,6 +21,7 @@ __all__ = ["certainty", "distribution", "over_time", "overview", "statuses"]
 
 SHADES = ("@ink", "@baseline", "@line-strong", "@ink/60", "@baseline/70", "@baseline/50")
 DASHES = ("solid", "solid", "solid", "dot", "dot", "dash")
+NAME_WIDTH = 0.0085  # of the picture's width: one letter of a mark's name
 LANES = {"deploy": "Deploys", "flag": "Flags", "marker": "Markers"}
 PANELS = (
     ("Requests", "per_second", (0.80, 0.97)),
@@ -121,7 +123,10 @@ def overview(
             )
             for place, line in reversed(list(enumerate(lines)))
         )
-    lanes = [kind for kind in LANES if kind != "marker" or any(_of(told, kind))]
+    groups = annotations.grouped(told, since, until)
+    lanes = [
+        kind for kind in LANES if kind != "marker" or any(group.kind == kind for group in groups)
+    ]
     layout["yaxis4"] = {
         "domain": [0, 0.13],
         "type": "category",
@@ -130,27 +135,23 @@ def overview(
         "range": [-0.6, len(lanes) - 0.4],
         "showgrid": True,
     }
+    traces.append(annotations.trace(groups, zone=zone, base=base, yaxis="y4", lanes=LANES))
     for kind in lanes:
-        own = _of(told, kind)
-        traces.append(axes.marks(own, LANES[kind], yaxis="y4", base=base, zone=zone))
-        notes.extend(_names(own, LANES[kind], since, until))
-    layout["shapes"] = axes.rules(told)
+        notes.extend(_names([group for group in groups if group.kind == kind], since, until))
+    layout["shapes"] = annotations.rules(groups)
     if now < until:
         layout["shapes"].append(axes.rule(now, colour="@now", width=1.5))
     layout["annotations"] = notes
     return Chart(
         id="overview-chart",
         title="Requests, error rate and latency over time",
-        summary=_overview_summary(lines, told),
+        summary=_overview_summary(lines, groups),
         figure={"data": traces, "layout": layout},
         columns=_columns(lines),
         rows=_rows(lines, zone),
         height="tall",
+        marks=annotations.listed(groups, zone=zone, base=base),
     )
-
-
-def _of(told: Sequence[Told], kind: str) -> list[Told]:
-    return [one for one in told if one.change.kind == kind]
 
 
 def _panel_end(lines: Sequence[Line], name: str, top: float) -> dict[str, Any]:
@@ -164,19 +165,25 @@ def _panel_end(lines: Sequence[Line], name: str, top: float) -> dict[str, Any]:
     return axes.label(text, name=name, x=1, xanchor="right", y=top, yanchor="bottom")
 
 
-def _names(
-    told: Sequence[Told], lane: str, since: datetime, until: datetime
-) -> list[dict[str, Any]]:
-    """Names of what made things worse or better, where they don't run into each other."""
+def _names(groups: Sequence[Group], since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """Names of what made things worse or better in one lane, where they hide no mark or name."""
+    at = [(group.at - since) / (until - since) for group in groups]
     taken = -1.0
     notes = []
-    for one in sorted(told, key=lambda one: one.change.time):
-        at = (one.change.time - since) / (until - since)
-        if one.verdict not in axes.TOLD or at < taken:
+    for place, group in enumerate(groups):
+        one = next((one for one in group.told if one.verdict in axes.TOLD), None)
+        if one is None:
             continue
         name = axes.plain(one.change.flag or one.change.build_id or one.change.title, 24)
-        taken = at + 0.015 * len(name)
-        right = at > 0.62
+        if len(group.told) > 1:
+            name = f"{name} +{len(group.told) - 1}"
+        width = NAME_WIDTH * (len(name) + 2)
+        right = at[place] > 0.62
+        begins, ends = (at[place] - width, at[place]) if right else (at[place], at[place] + width)
+        beside = at[:place] if right else at[place + 1 :]
+        if begins < taken or any(begins < other < ends for other in beside):
+            continue
+        taken = ends
         notes.append(
             {
                 "name": "wide",
@@ -184,25 +191,26 @@ def _names(
                 "showarrow": False,
                 "xref": "x",
                 "yref": "y4",
-                "x": axes.x(one.change.time),
-                "y": lane,
+                "x": axes.x(group.at),
+                "y": LANES[group.kind],
                 "xanchor": "right" if right else "left",
                 "xshift": -10 if right else 10,
                 "bgcolor": "@surface",
                 "borderpad": 1,
-                "font": {"size": 11, "color": axes.colour(one), "weight": 600},
+                "font": {"size": 11, "color": group.colour, "weight": 600},
             }
         )
     return notes
 
 
-def _overview_summary(lines: Sequence[Line], told: Sequence[Told]) -> str:
-    marks = "Squares are deploys, diamonds are flag changes, triangles are markers."
+def _overview_summary(lines: Sequence[Line], groups: Sequence[Group]) -> str:
+    parts = [annotations.said(groups) or "Nothing is marked."]
     if len(lines) > 1:
         names = words.joined([line.label for line in lines])
-        marks = f"One line a service: {names}, busiest strongest. {marks}"
-    coloured = sum(one.verdict in axes.TOLD for one in told)
-    return f"{marks} Colour is the verdict." if coloured else marks
+        parts.insert(0, f"One line a service: {names}, busiest strongest.")
+    if any(group.colour in annotations.STRONG for group in groups):
+        parts.append("Orange made things worse, green better.")
+    return " ".join(parts)
 
 
 def _columns(lines: Sequence[Line]) -> tuple[str, ...]:
@@ -252,23 +260,26 @@ def over_time(
     ]
     top = _peak(lines, name) * 1.15 or 1
     notes = _line_names(lines, name, [style["color"] for style in styles], top)
+    groups = annotations.grouped(told, since, until)
+    others = annotations.grouped([one for one in told if one.change.time != mark], since, until)
     layout = {
-        "xaxis": axes.time_axis(since, until, zone, wanted=4),
-        "yaxis": _y_axis(name, range=[-0.05 * top, top]),
+        "xaxis": axes.time_axis(since, until, zone, wanted=4, anchor="y2"),
+        "yaxis": _y_axis(name, domain=PANEL, range=[-0.03 * top, top]),
+        "yaxis2": annotations.lane(),
         "hovermode": "closest",
         "shapes": [
-            *axes.rules([one for one in told if one.change.time != mark]),
+            *annotations.rules(others),
             *([axes.rule(mark, colour="@now", width=1.5)] if mark else []),
         ],
         "annotations": notes,
         "margin": {"l": 66, "r": 76 if len(lines) > 1 else 12, "t": 12, "b": 34},
     }
-    if told:
-        traces.append(_changes_on_axis(told, base, zone))
+    traces.append(annotations.trace(groups, zone=zone, base=base, yaxis="y2"))
+    said = _over_time_summary(lines, name, what, mark, marked)
     return Chart(
         id=id,
         title=title,
-        summary=_over_time_summary(lines, name, what, mark, marked),
+        summary=f"{said} {annotations.said(groups)}".strip(),
         figure={"data": traces, "layout": layout},
         columns=("Time", *(f"{line.label or 'all'} {what}" for line in lines)),
         rows=tuple(
@@ -278,6 +289,7 @@ def over_time(
             )
             for place, time in enumerate(lines[0].times if lines else ())
         ),
+        marks=annotations.listed(groups, zone=zone, base=base),
     )
 
 
@@ -320,11 +332,6 @@ def _line_names(
             }
         )
     return notes
-
-
-def _changes_on_axis(told: Sequence[Told], base: str, zone: tzinfo) -> dict[str, Any]:
-    marks = axes.marks(told, "", yaxis="y", base=base, zone=zone)
-    return {**marks, "y": [0] * len(told)}
 
 
 def _over_time_summary(

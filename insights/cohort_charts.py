@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from insights import axes
+from insights import annotations, axes
+from insights.changes import Told
 from web import words
 from web.charts import Chart
 
@@ -212,8 +213,15 @@ def _statuses_summary(
     )
 
 
-def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) -> Chart:
-    """How the leading delta's interval narrowed, look by look."""
+def certainty(
+    history: Sequence[Mapping[str, Any]],
+    told: Sequence[Told] = (),
+    *,
+    id: str,
+    zone: tzinfo,
+    base: str = "",
+) -> Chart:
+    """How the leading delta's interval narrowed, look by look; `told` changed meanwhile."""
     looks = [
         (datetime.fromisoformat(one["at"]), one["value"], one["interval"], one)
         for one in history
@@ -242,10 +250,13 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
     }
     since, until = (looks[0][0], looks[-1][0]) if looks else (datetime.now(zone),) * 2
     what = f"{words.measure_name(last['measure'])} of {scope_name(last['scope'])}"
+    groups = annotations.grouped(
+        [one for one in told if since <= one.change.time <= until], since, until
+    )
     return Chart(
         id=id,
         title="How sure, look by look",
-        summary=_certainty_summary(looks, what, text),
+        summary=f"{_certainty_summary(looks, what, text)} {annotations.said(groups)}".strip(),
         figure={
             "data": [
                 {**band, "y": [bounds[0] for _, _, bounds, _ in looks]},
@@ -267,11 +278,16 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
                     ],
                     "hovertemplate": "%{text}<extra></extra>",
                 },
+                annotations.trace(groups, zone=zone, base=base, yaxis="y2"),
             ],
             "layout": {
-                "xaxis": axes.time_axis(since, until, zone),
-                "yaxis": {"tickformat": "+.1%", "nticks": 5} if share else _ratio_axis(reach),
-                "shapes": [_same_line(0 if share else 1)],
+                "xaxis": axes.time_axis(since, until, zone, anchor="y2"),
+                "yaxis": {
+                    "domain": [0.2, 1],
+                    **({"tickformat": "+.1%", "nticks": 5} if share else _ratio_axis(reach)),
+                },
+                "yaxis2": annotations.lane(),
+                "shapes": [_same_line(0 if share else 1), *annotations.rules(groups)],
                 "hovermode": "closest",
                 "margin": {"l": 64, "r": 12, "t": 8, "b": 34},
             },
@@ -282,6 +298,7 @@ def certainty(history: Sequence[Mapping[str, Any]], *, id: str, zone: tzinfo) ->
             for at, value, bounds, _ in looks
         ),
         height="low",
+        marks=annotations.listed(groups, zone=zone, base=base),
     )
 
 

@@ -11,7 +11,7 @@ from flags.listening import ARCHIVED, state_now
 from flags.models import Flag, FlagVersion, Plan
 from flags.surroundings import leaned_on
 from flags.words import state_in_words
-from insights import charts
+from insights import annotations, charts
 from insights.beside import Beside, parts
 from insights.change_page import (
     ROWS_SHOWN,
@@ -165,11 +165,18 @@ class FlagPage:
 
 
 def flag_page(
-    environment: Environment, key: str, now: datetime, *, base: str, candidate: str = ""
+    environment: Environment,
+    key: str,
+    now: datetime,
+    *,
+    base: str,
+    candidate: str = "",
+    marks: str = "",
 ) -> FlagPage | None:
     """None for a key that is neither defined here nor seen in the last day's events.
 
     `candidate`: the variant that it is about; else the one that most is known of.
+    `marks`: which changes stand on the pictures, one of annotations.MARKS.
     """
     flag = Flag.objects.filter(environment=environment, key=key).first()
     state_words = state_now(flag, now) if flag else _state(None)
@@ -205,8 +212,8 @@ def flag_page(
         labels=labels,
         builds=result.get("builds"),
         pictures=pictures(result, labels, findings),
-        over_time=_over_time(environment, key, findings, now, base=base, watch=watch),
-        certainty=certainty(watch, environment.zone),
+        over_time=_over_time(environment, key, findings, now, base=base, watch=watch, marks=marks),
+        certainty=certainty(watch, environment, base=base, marks=marks),
         where=reasons_of(findings).get("where"),
         beside=parts(reasons_of(findings).get("same_time", [])),
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
@@ -254,6 +261,7 @@ def _over_time(
     *,
     base: str,
     watch: Watch | None,
+    marks: str,
 ) -> list[Chart]:
     length = _shown(now - watch.started_at if watch else LONGEST_SHOWN)
     since = now - length
@@ -261,12 +269,12 @@ def _over_time(
     found = lines(environment.id, since, now, scope=scope, by="variant", flag=key)
     if not found:
         return []
-    marks = told(timeline(environment.id, since=since, until=now, limit=300))
+    marked = annotations.changes(environment.id, since, now, marks)
     where = scope.route or "all requests"
     return [
         charts.over_time(
             found,
-            marks,
+            marked,
             id=f"over-time-{measure}",
             title=f"{name} of {where}, by variant, last {words.duration(length.total_seconds())}",
             measure=measure,

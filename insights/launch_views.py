@@ -75,7 +75,9 @@ def show_launch(
     if launch is None:
         raise Http404(f"There is no launch {launch_id} in {environment}.")
     context = _context(access, listening=listening(request, access))
-    context["page"] = launches.launch_page(launch, timezone.now(), base=context["base"])
+    context["page"] = launches.launch_page(
+        launch, timezone.now(), base=context["base"], marks=request.GET.get("marks", "")
+    )
     context["may_approve"] = context["may_edit"] and access.actor != launch.actor
     return page(request, "insights/launch.html", context, fragment="insights/_launch.html")
 

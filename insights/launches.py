@@ -14,16 +14,14 @@ from flags.plan_words import lines as step_lines
 from flags.plan_words import summary
 from flags.plans import warnings
 from flags.wrong import DefinitionError
-from insights import charts, live
+from insights import annotations, charts, live
 from insights.change_page import ROWS_SHOWN, chosen, ordered
-from insights.changes import told
 from insights.launch_checks import Check, checks
 from insights.live import WATCHED, Cohort, LivePart
 from insights.models import Watch
 from insights.reach import Use, users_a_day, uses
 from insights.series import lines
 from projects.models import Environment
-from releases.changes import timeline
 from web import words
 from web.charts import Chart
 
@@ -209,8 +207,11 @@ class LaunchPage:
         return "-".join([self.status.replace(" ", "-"), *sorted(self.can)]).lower()
 
 
-def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
-    """One launch; while the event store is away, without what it would tell."""
+def launch_page(launch: Launch, now: datetime, *, base: str, marks: str = "") -> LaunchPage:
+    """One launch; while the event store is away, without what it would tell.
+
+    `marks`: which changes stand on the pictures, one of annotations.MARKS.
+    """
     plans = list(
         launch.plans.select_related("flag", "launch__environment__project").order_by("at", "id")
     )
@@ -220,10 +221,10 @@ def launch_page(launch: Launch, now: datetime, *, base: str) -> LaunchPage:
         try:
             if plan.at > now:
                 use[plan.flag.key] = uses(launch.environment_id, plan.flag.key, now)
-            parts.append(_part(plan, now, base=base, ask=True))
+            parts.append(_part(plan, now, base=base, marks=marks, ask=True))
         except StoreUnavailable:
             store_away = True
-            parts.append(_part(plan, now, base=base, ask=False))
+            parts.append(_part(plan, now, base=base, marks=marks, ask=False))
     begun = any(step.effective_at for part in parts for step in (s.step for s in part.steps))
     begun = begun or any(plan.status in Plan.LIVE and plan.at <= now for plan in plans)
     is_open = any(plan.status in Plan.OPEN for plan in plans)
@@ -294,7 +295,7 @@ def new_variant(plan: Plan) -> tuple[str, str]:
     return old[0][0], max(new, key=lambda share: share[1])[0]
 
 
-def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
+def _part(plan: Plan, now: datetime, *, base: str, marks: str, ask: bool) -> Part:
     environment = plan.launch.environment
     old, new = new_variant(plan)
     began = live.begun(plan, now)
@@ -304,7 +305,7 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
         reach = f"About {words.compact(users)} users a day see it." if users else ""
     elif ask and new:
         cohorts = live.cohorts(plan, now)
-        chart = _chart(plan, now, base=base, baseline=old)
+        chart = _chart(plan, now, base=base, baseline=old, marks=marks)
     compared = Watch.objects.filter(environment=environment, subject="flag", flag=plan.flag.key)
     watch = chosen(list(compared.filter(ended_at=None)), new or "") if began else None
     result = watch.result if watch else {}
@@ -328,18 +329,18 @@ def _part(plan: Plan, now: datetime, *, base: str, ask: bool) -> Part:
     )
 
 
-def _chart(plan: Plan, now: datetime, *, base: str, baseline: str) -> list[Chart]:
+def _chart(plan: Plan, now: datetime, *, base: str, baseline: str, marks: str) -> list[Chart]:
     environment = plan.launch.environment
     since = plan.at - timedelta(minutes=2)
     until = min(now, (plan.until or plan.at) + WATCHED)
     found = lines(environment.id, since, until, by="variant", flag=plan.flag.key, points=300)
     if not found:
         return []
-    marks = told(timeline(environment.id, since=since, until=until, limit=100))
+    marked = annotations.changes(environment.id, since, until, marks)
     return [
         charts.over_time(
             found,
-            marks,
+            marked,
             id=f"live-{plan.pk}-{measure}",
             title=f"{title} of {plan.flag.key}, by variant",
             measure=measure,

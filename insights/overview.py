@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from insights import charts
-from insights.changes import Told, told
+from insights import annotations, charts
+from insights.changes import Told
 from insights.cohorts import Scope
 from insights.launches import Row, coming
 from insights.series import WINDOWS, Line, lines
 from insights.tallies import counted, tally
 from projects.models import Environment
-from releases.changes import timeline
 from web import words
 from web.charts import Chart
 
@@ -39,9 +38,18 @@ class Overview:
 
 
 def overview(
-    environment: Environment, now: datetime, *, window: str, service: str, base: str
+    environment: Environment,
+    now: datetime,
+    *,
+    window: str,
+    service: str,
+    base: str,
+    marks: str = "",
 ) -> Overview:
-    """The last `window` (a key of WINDOWS) of one service or of all."""
+    """The last `window` (a key of WINDOWS) of one service or of all.
+
+    `marks`: which changes stand on the picture, one of annotations.MARKS; all of them are told.
+    """
     window = window if window in WINDOWS else FIRST_WINDOW
     since = now - WINDOWS[window]
     by_service = lines(environment.id, since, now, by="service")
@@ -49,14 +57,19 @@ def overview(
     shown = [line for line in by_service if not service or line.label == service]
     if service and not shown:
         shown = lines(environment.id, since, now, scope=Scope(service), by="service")
-    changes = timeline(environment.id, since=since, until=now, service=service or None, limit=500)
-    known = told(changes)
+    known = annotations.changes(environment.id, since, now, "", service)[::-1]
     shown_changes = _most_telling(known)
     return Overview(
         title=title(known, now, environment.zone, window),
         lede=_lede(shown, window, service),
         chart=charts.overview(
-            shown, known, since=since, until=now, now=now, zone=environment.zone, base=base
+            shown,
+            annotations.of_kinds(known, marks),
+            since=since,
+            until=now,
+            now=now,
+            zone=environment.zone,
+            base=base,
         )
         if shown
         else None,

@@ -46,6 +46,7 @@ def show_overview(request: HttpRequest, project: str, environment: str) -> HttpR
         timezone.now(),
         window=request.GET.get("window", ""),
         service=request.GET.get("service", ""),
+        marks=request.GET.get("marks", ""),
         base=context["base"],
     )
     return page(request, "insights/overview.html", context, fragment="insights/_overview.html")
@@ -64,6 +65,7 @@ def show_change(
         timezone.now(),
         base=context["base"],
         candidate=request.GET.get("candidate", ""),
+        marks=request.GET.get("marks", ""),
     )
     return page(request, "insights/change.html", context, fragment="insights/_change.html")
 
@@ -90,6 +92,7 @@ def show_flag(request: HttpRequest, project: str, environment: str, key: str) ->
         timezone.now(),
         base=context["base"],
         candidate=request.GET.get("candidate", ""),
+        marks=request.GET.get("marks", ""),
     )
     if context["page"] is None:
         raise Http404(f"There is no flag {key} in {environment}.")
@@ -123,6 +126,8 @@ def show_timeline(request: HttpRequest, project: str, environment: str) -> HttpR
         told=shown,
         filters=filters,
         services=list(services),
+        may_edit=access.can("editor"),
+        marker_now=timezone.now().astimezone(access.environment.zone).strftime("%Y-%m-%dT%H:%M"),
         next_before=found[PAGE - 1].id if len(found) > PAGE else None,
     )
     if shown and not before and not any(filters.values()):

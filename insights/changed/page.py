@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from events.query.spec import QueryError
 from events.store.read import QueryTooLarge
-from insights import charts, results
+from insights import annotations, charts, results
 from insights.change_page import ROWS_SHOWN, ordered
 from insights.changed import said
 from insights.changed.explain import LONGEST, MEASURES, SHORTEST, Asked, Explained, explained
@@ -79,7 +79,7 @@ def show_what_changed(request: HttpRequest, project: str, environment: str) -> H
         "until": _local(asked.until, place),
     }
     if wants_fragment(request) or request.GET.get("inline") == "1":
-        context |= found(place, asked, base)
+        context |= found(place, asked, base, request.GET.get("marks", ""))
     else:
         context["asks"] = request.get_full_path()
         context["whole"] = f"{request.path}?{urlencode({**request.GET.dict(), 'inline': '1'})}"
@@ -171,7 +171,7 @@ def measure_of(question: Question) -> str:
     return OF.get(op, "") if column == "duration_ms" else ""
 
 
-def found(place: Environment, asked: Asked, base: str) -> dict[str, Any]:
+def found(place: Environment, asked: Asked, base: str, marks: str = "") -> dict[str, Any]:
     """What the page shows of the answer, or a `problem` in words."""
     try:
         answer = explained(place, asked)
@@ -197,7 +197,7 @@ def found(place: Environment, asked: Asked, base: str) -> dict[str, Any]:
         "delta_rows": table[:ROWS_SHOWN],
         "delta_more": table[ROWS_SHOWN:],
         "labels": ("before", "in this time"),
-        "picture": _picture(place, asked, answer, base),
+        "picture": _picture(place, asked, answer, base, marks),
         "explore": _explore(place, asked, delta.scope),
         "mix": results.mix_json(answer.result),
         "note": answer.result.note,
@@ -220,7 +220,9 @@ def _row(one: Any, answer: Explained) -> Row:
     )
 
 
-def _picture(place: Environment, asked: Asked, answer: Explained, base: str) -> Chart | None:
+def _picture(
+    place: Environment, asked: Asked, answer: Explained, base: str, marks: str
+) -> Chart | None:
     delta = answer.difference.delta
     scope = Scope(
         delta.scope.service or asked.scope.service, delta.scope.route or asked.scope.route
@@ -233,7 +235,7 @@ def _picture(place: Environment, asked: Asked, answer: Explained, base: str) -> 
     where = scope.route or scope.service or "all requests"
     return charts.over_time(
         drawn,
-        told(_changes(place, asked)),
+        annotations.changes(place.id, asked.before, asked.until, marks),
         id="what-changed-picture",
         title=f"{name} of {where}, this time and as long before",
         measure=measure,

@@ -58,6 +58,8 @@ def add_marker(request: HttpRequest, project: str, environment: str) -> HttpResp
         )
         return f"{change.title} is marked."
 
+    if _text(request, "back") == "timeline":
+        return _done(request, f"{_base(access)}/timeline", act)
     return _done(request, _explore(access, _text(request, "address")), act)
 
 

@@ -10,7 +10,8 @@ from events.query.catalog import Known
 from events.query.rows import Page, events_of, traces_of
 from events.query.spec import RATES
 from events.store.read import Result, Statement, utc
-from insights.explore import annotations, told, units
+from insights import annotations
+from insights.explore import told, units
 from insights.explore.frame import Frame
 from insights.explore.meant import Meant, meant, moment
 from insights.explore.pictures import MOST_LINES, pictures

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from events.query.spec import COMPARISONS, FILTER_OPERATORS, OPERATIONS
-from insights.explore.question import EARLIER, MARKS, WINDOWS, Question, Where, split
+from insights.annotations import MARKS
+from insights.explore.question import EARLIER, WINDOWS, Question, Where, split
 
 GROUPS = (
     ("How many", ("COUNT", "COUNT_DISTINCT", "CONCURRENCY")),

@@ -5,9 +5,8 @@ from datetime import tzinfo
 from typing import Any
 
 from events.query.calculations import bounds
-from insights import axes
-from insights.explore import annotations
-from insights.explore.annotations import Group
+from insights import annotations, axes
+from insights.annotations import PANEL, Group
 from insights.explore.cohorts import Cohorts, Measures
 from insights.explore.difference_page import distribution
 from web import words
@@ -72,13 +71,16 @@ def _over_time(
     return Chart(
         id=f"beside-{name}",
         title=title,
-        summary=f"Solid: {found.names[0]}, {first}. Dashed: {found.names[1]}, {second}.",
+        summary=(
+            f"Solid: {found.names[0]}, {first}. Dashed: {found.names[1]}, {second}."
+            f" {annotations.said(groups)}"
+        ).strip(),
         figure={
             "data": traces,
             "layout": {
                 "xaxis": axes.time_axis(found.meant.since, found.meant.until, zone, anchor="y2"),
-                "yaxis": {"domain": [0.15, 1], "rangemode": "tozero", "nticks": 4, **form},
-                "yaxis2": {"domain": [0, 0.09], "range": [-1, 1], "visible": False},
+                "yaxis": {"domain": PANEL, "rangemode": "tozero", "nticks": 4, **form},
+                "yaxis2": annotations.lane(),
                 "shapes": annotations.rules(groups),
                 "hovermode": "closest",
                 "margin": {"l": 66, "r": 12, "t": 10, "b": 34},

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from events.query.spec import FILTER_OPERATORS
-from insights.explore import annotations
+from insights import annotations
 from insights.explore.asking import UNANSWERED, asker, unanswered
 from insights.explore.build import form_of, where_lines
 from insights.explore.cohort_pictures import own_times, pictures, text

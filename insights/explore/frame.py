@@ -5,11 +5,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from insights import axes
-from insights.explore import annotations
-from insights.explore.annotations import Group
-
-PANEL, LANE = [0.13, 1], [0, 0.07]
+from insights import annotations, axes
+from insights.annotations import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def layout_of(frame: Frame) -> dict[str, Any]:
     """A time axis, the lane of changes below, and their lines."""
     return {
         "xaxis": axes.time_axis(frame.since, frame.until, frame.zone, anchor="y2"),
-        "yaxis2": {"domain": LANE, "range": [-1, 1], "visible": False},
+        "yaxis2": annotations.lane(),
         "hovermode": "closest",
         "shapes": annotations.rules(frame.groups),
         "margin": {"l": 70, "r": 14, "t": 10, "b": 34},

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from insights import axes
-from insights.explore import annotations, units
-from insights.explore.frame import PANEL, Frame, Steps, layout_of, x_of
+from insights import annotations, axes
+from insights.annotations import PANEL
+from insights.explore import units
+from insights.explore.frame import Frame, Steps, layout_of, x_of
 from insights.explore.question import split
 from web import words
 from web.charts import Chart

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from insights import axes
-from insights.explore import annotations, units
-from insights.explore.frame import PANEL, Frame, Steps, layout_of, x_of
+from insights import annotations, axes
+from insights.annotations import PANEL
+from insights.explore import units
+from insights.explore.frame import Frame, Steps, layout_of, x_of
 from insights.explore.heatmap import heatmap
 from insights.explore.question import split
 from web import words

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from events.query.parsing import MOST
+from insights.annotations import MARKS
 
 WINDOWS = {
     "15m": (900, "15 minutes"),
@@ -29,16 +30,6 @@ EARLIER = {
     "1d": (86_400, "a day earlier"),
     "7d": (7 * 86_400, "a week earlier"),
     "28d": (28 * 86_400, "four weeks earlier"),
-}
-MARKS = {  # kinds of changes, joined by "-"
-    "": "All changes",
-    "deploy-flag": "Deploys and flag changes",
-    "deploy-marker": "Deploys and markers",
-    "flag-marker": "Flag changes and markers",
-    "deploy": "Deploys only",
-    "flag": "Flag changes only",
-    "marker": "Markers only",
-    "none": "No changes",
 }
 VIEWS = ("result", "events", "traces")
 CALCULATION = re.compile(r"([A-Z][A-Z_0-9]*|)(?:\((.*)\))?\Z", re.DOTALL)

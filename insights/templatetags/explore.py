@@ -3,7 +3,9 @@
 from typing import Any
 
 from django import template
+from django.template import Context
 
+from insights.annotations import MARKS
 from insights.explore.links import beside
 from insights.explore.rows import Event
 from insights.given import how
@@ -19,6 +21,26 @@ def attribute(event: Event, name: str) -> str:
 
 
 register.filter(how)
+
+
+@register.inclusion_tag("insights/_marks_select.html", takes_context=True)
+def marks_select(context: Context) -> dict[str, Any]:
+    """{% marks_select %}: a field of a form, which changes stand on the page's pictures."""
+    return {"choices": MARKS, "chosen": context["request"].GET.get("marks", "")}
+
+
+@register.inclusion_tag("insights/_marks.html", takes_context=True)
+def marks(context: Context, target: str) -> dict[str, Any]:
+    """{% marks "#_flag" %}: the same as a form of its own; `target` is the page's fragment."""
+    request = context["request"]
+    return {
+        **marks_select(context),
+        "given": [(name, value) for name, value in request.GET.items() if name != "marks"],
+        "path": request.path,
+        "target": target,
+        "base": context["base"],
+        "may_edit": context["access"].can("editor"),
+    }
 
 
 @register.filter

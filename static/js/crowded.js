@@ -6,12 +6,13 @@
   const LINE_PX = 12; // lines closer than this in all would be a wall
   const SAID = 10; // lines of words
   const STRONG = ["@worse", "@better"];
+  const WEAK = "@line-strong";
   const time = (text) => Date.parse(`${text}Z`);
 
-  function read({ x, customdata, hovertext, text, marker }, place) {
+  function read({ x, y, customdata, hovertext, text, marker }, place) {
     const { symbol, color } = marker;
     return x.map((at, n) => ({
-      at: place(time(at)), count: Number(text[n] || 1), said: hovertext[n],
+      at: place(time(at)), lane: y[n], count: Number(text[n] || 1), said: hovertext[n],
       symbol: symbol[n], colour: color[n], link: customdata[n],
     }));
   }
@@ -21,14 +22,20 @@
     for (const one of points) {
       const near = groups.findLast(({ symbol }) => symbol === one.symbol);
       if (near && one.at - near.parts[0].at <= px) near.parts.push(one);
-      else groups.push({ symbol: one.symbol, parts: [one] });
+      else groups.push({ symbol: one.symbol, lane: one.lane, parts: [one] });
     }
     for (const group of groups) group.at = (group.parts[0].at + group.parts.at(-1).at) / 2;
     return groups.sort((a, b) => a.at - b.at);
   }
 
-  // Each beside the one before it, and back from the edge where that is full; says how far at most.
+  // Each beside the one before it in its lane, and back from the edge where that is full; says how
+  // far at most.
   function spread(groups, width) {
+    const lanes = Object.values(Object.groupBy(groups, ({ lane }) => lane));
+    return Math.max(0, ...lanes.map((lane) => spreadLane(lane, width)));
+  }
+
+  function spreadLane(groups, width) {
     let edge = 0;
     for (const group of groups) {
       group.x = Math.max(group.at, edge);
@@ -74,7 +81,7 @@
       ?? parts[0].colour;
     Object.assign(trace, {
       x: groups.map(at),
-      y: groups.map(() => 0),
+      y: groups.map(({ lane }) => lane),
       text: counts.map((count) => (count > 1 ? String(count) : "")),
       hovertext: groups.map(({ parts }) => words(parts)),
       customdata: groups.map(({ parts }) => link(parts, trace.meta)),
@@ -93,7 +100,7 @@
     place(trace, width, layout.xaxis.range.map(time));
     const { shapes } = layout;
     if (shapes.length * LINE_PX > width) {
-      layout.shapes = shapes.filter(({ line }) => STRONG.includes(line.color));
+      layout.shapes = shapes.filter(({ line }) => line.color !== WEAK);
     }
   });
 })();

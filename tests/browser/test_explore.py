@@ -404,6 +404,60 @@ def test_marks_never_lie_on_each_other_however_narrow_the_picture(
     assert groups[0] > 2 * groups[1] > 6
 
 
+MARKS_BY_LANE = """() => {
+    const plot = [...document.querySelectorAll("[data-plot]")].find(({ data }) => (
+        data?.some(({ name }) => name === "changes")));
+    const { xaxis, shapes } = plot._fullLayout;
+    const { x, y, text } = plot.data.find(({ name }) => name === "changes");
+    return { width: xaxis._length, at: x.map((one) => xaxis.d2p(one)), lane: y,
+        count: text.reduce((sum, one) => sum + Number(one || 1), 0),
+        strong: shapes.filter(({ line }) => line.width === 1.5).length };
+}"""
+
+
+ONE_KIND = """() => [...document.querySelectorAll("[data-plot]")].some(({ data }) => data?.some(
+    ({ name, marker }) => name === "changes" && new Set(marker.symbol).size === 1))"""
+
+
+def test_dense_changes_are_grouped_on_every_page_and_each_kind_keeps_its_lane(
+    live_server: Any, shop: Shop, open_page: Open, complaints: list[str]
+) -> None:
+    for number in range(60):
+        record(
+            NewChange(
+                environment_id=shop.environment.id, kind=("deploy", "flag", "marker")[number % 3],
+                time=shop.now - timedelta(minutes=0.5 * number + 1), title=f"Change {number}",
+            )
+        )  # fmt: skip
+    page = signed_in(open_page, live_server)
+    about = shop.change(kind="marker", title="Newsletter").id
+    for address, lanes in (
+        ("?window=1h", {"Deploys", "Flags", "Markers"}),
+        (f"/changes/{about}?", {0}),
+    ):
+        for width in (1400, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(f"/acme/production{address}")
+            page.locator(".main-svg").first.wait_for(state="attached")
+            drawn = page.evaluate(MARKS_BY_LANE)
+            assert drawn["count"] == 61
+            assert set(drawn["lane"]) == lanes
+            for lane in lanes:
+                pairs = zip(drawn["at"], drawn["lane"], strict=True)
+                own = [at for at, one in pairs if one == lane]
+                assert len(own) < 25
+                assert all(after - at > 17 for at, after in itertools.pairwise(own)), width
+            # The line of what the page is about stays, however many others are left out.
+            assert drawn["strong"] == (1 if "changes" in address else 0)
+    choice = page.get_by_label("Marks")
+    choice.focus()
+    choice.select_option("deploy")
+    page.wait_for_url("**marks=deploy**")
+    page.wait_for_function(ONE_KIND)
+    assert page.evaluate("document.activeElement.id") == "filter-marks"
+    assert complaints == []
+
+
 def test_without_script_the_page_answers_all_the_same(
     live_server: Any, slow: list[dict[str, Any]], open_page: Open
 ) -> None:

@@ -93,7 +93,9 @@ DRAWN = {
     "before and after": over_time([line("")], NOW - timedelta(hours=1)),
     "distribution": charts.distribution(CURVE, ("off", "on"), id="d", verdict="worse"),
     "statuses": charts.statuses(CURVE, ("off", "on"), id="s", verdicts={"402": "worse"}),
-    "certainty": charts.certainty(history(20), id="c", zone=ZONE),
+    "certainty": charts.certainty(
+        history(20), [change("deploy", 350, None)], id="c", zone=ZONE, base=BASE
+    ),
     "certainty of nothing": charts.certainty([], id="c", zone=ZONE),
 }
 
@@ -111,12 +113,53 @@ def test_every_picture_has_a_sentence_and_a_table_as_wide_as_its_head(name: str)
     assert all(len(row) == len(chart.columns) for row in chart.rows)
 
 
+def changes_of(chart: Chart) -> dict[str, Any]:
+    """The trace that static/js/crowded.js puts together at the width that there is."""
+    traces: list[dict[str, Any]] = chart.figure["data"]
+    (found,) = (one for one in traces if one.get("name") == "changes")
+    return found
+
+
 def test_a_mark_leads_to_its_change_and_its_name_cannot_become_markup() -> None:
-    flags = next(trace for trace in DRAWN["overview"].figure["data"] if trace.get("y") == ["Flags"])
-    assert flags["customdata"] == ["/acme/production/changes/40"]
-    assert flags["marker"]["symbol"] == ["diamond"]
-    assert flags["marker"]["color"] == ["@worse"]
-    assert "&lt;b&gt;FLAG" in flags["text"][0]
+    marks = changes_of(DRAWN["overview"])
+    assert marks["y"] == ["Markers", "Deploys", "Flags"]
+    assert [one[0] for one in marks["customdata"]] == [f"{BASE}/changes/{n}" for n in (200, 90, 40)]
+    assert marks["marker"]["symbol"] == ["triangle-up", "square", "diamond"]
+    assert marks["marker"]["color"] == ["@marker", "@deploy", "@worse"]
+    assert "&lt;b&gt;FLAG" in marks["hovertext"][2]
+
+
+@pytest.mark.parametrize("name", ["overview", "over time", "before and after", "certainty"])
+def test_every_picture_over_time_carries_the_changes_as_marks_words_and_links(name: str) -> None:
+    chart = DRAWN[name]
+    marks = changes_of(chart)
+    count = len(marks["x"])
+    assert count == (1 if name == "certainty" else len(TOLD))
+    assert all(len(marks[part]) == count for part in ("customdata", "hovertext", "text", "y"))
+    assert marks["meta"] == {"timeline": f"{BASE}/timeline"}
+    assert "Marked: " in chart.summary
+    assert sorted(one.link for one in chart.marks) == sorted(one[0] for one in marks["customdata"])
+    drawn_at = {shape["x0"] for shape in chart.figure["layout"]["shapes"]}
+    assert set(marks["x"]) <= drawn_at
+
+
+def test_dense_changes_are_one_mark_with_a_number_in_its_lane_and_hide_no_names() -> None:
+    crowd = [change("flag", 60, None, f"flag {place}") for place in range(9)]
+    crowd.append(change("flag", 61, "worse", "NEW_CART"))
+    drawn = charts.overview(
+        [line("shop")], [*TOLD, *crowd], since=SINCE, until=NOW, now=NOW, zone=ZONE, base=BASE
+    )
+    marks = changes_of(drawn)
+    place = marks["text"].index("10")
+    assert marks["y"][place] == "Flags"
+    assert marks["marker"]["color"][place] == "@worse"
+    assert marks["customdata"][place][0].startswith(f"{BASE}/timeline?kind=flag&until=")
+    assert "11 flag changes (diamonds)" in drawn.summary
+    assert len(drawn.marks) == 13
+    names = [
+        one["text"] for one in drawn.figure["layout"]["annotations"] if one.get("yref") == "y4"
+    ]
+    assert names == ["NEW_CART +9"]  # the other's would lie on this one's mark
 
 
 def test_only_verdicts_have_a_colour() -> None:
@@ -154,8 +197,9 @@ def test_a_flag_of_the_last_minutes_is_told_by_those_alone_and_failures_by_all_r
     ]
     assert over_time(late, measure="requests").summary == (
         "Usually 5 /s with off and 6 /s with on (medians of the points)."
+        " Marked: 1 deploy (squares), 1 flag change (diamonds) and 1 marker (triangles)."
     )
-    assert over_time(late, measure="errors").summary == (
+    assert over_time(late, measure="errors").summary.startswith(
         "Usually 0% with off and 1.0% with on (over all requests)."
     )
 

@@ -178,3 +178,17 @@ def test_a_cohort_that_nobody_is_in_is_said(
         viewer_page.get(f"{PAGE}?{SIDES.replace('value=off', 'value=never')}").getvalue().decode()
     )
     assert "No request of this time has F = never." in text
+
+
+def test_the_form_of_two_cohorts_keeps_what_the_question_already_said(
+    made: list[dict[str, Any]], viewer_page: Client
+) -> None:
+    own = "name=slow&expression=IF(%24duration_ms%20%3E%20100%2C%20%22slow%22%2C%20%22fine%22)"
+    sides = "a.field=slow&a.is=%3D&a.value=slow&b.field=slow&b.is=%3D&b.value=fine"
+    page = viewer_page.get(f"{PAGE}?{own}&events=all&marks=flag&{sides}&inline=1").content.decode()
+    assert "Events of the first" in page
+    assert '<input type="hidden" name="events" value="all">' in page
+    assert '<input type="hidden" name="name" value="slow">' in page
+    expression = "IF($duration_ms &gt; 100, &quot;slow&quot;, &quot;fine&quot;)"
+    assert f'<input type="hidden" name="expression" value="{expression}">' in page
+    assert '<option value="flag" selected>Flag changes only</option>' in page

@@ -9,9 +9,9 @@ from django.http import QueryDict
 
 from events.query.catalog import Known
 from events.query.spec import QueryError
+from insights.annotations import grouped, said
 from insights.changes import Told
 from insights.explore import units
-from insights.explore.annotations import grouped, said
 from insights.explore.asking import unanswered
 from insights.explore.difference_page import distribution
 from insights.explore.frame import Frame

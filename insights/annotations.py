@@ -1,9 +1,10 @@
 """The environment's changes on a picture over time: shape and colour tell the kind, a verdict of
 worse or better has its own colour, and marks that would lie on each other become one with a number:
-here for the widest picture, in static/js/crowded.js for the width that there is.
+here for the widest picture, in static/js/crowded.js for the width that there is. Every chart over
+time in the product draws its changes with this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -17,6 +18,20 @@ from web.charts import Mark
 
 KIND_COLOURS = {"deploy": "@deploy", "flag": "@flag", "marker": "@marker"}
 KIND_NAMES = {"deploy": "deploy", "flag": "flag change", "marker": "marker"}
+SHAPES = {"deploy": "squares", "flag": "diamonds", "marker": "triangles"}
+MARKS = {  # kinds of changes, joined by "-"
+    "": "All changes",
+    "deploy-flag": "Deploys and flag changes",
+    "deploy-marker": "Deploys and markers",
+    "flag-marker": "Flag changes and markers",
+    "deploy": "Deploys only",
+    "flag": "Flag changes only",
+    "marker": "Markers only",
+    "none": "No changes",
+}
+PANEL, LANE = [0.13, 1], [0, 0.07]  # of the picture's height: the lines, their marks below
+STRONG = ("@worse", "@better")
+MOST_RULES = 60  # vertical lines; beyond it only those of worse and better
 APART = 0.016  # of the picture's width, where two marks would touch on the widest screen
 MOST = 1000
 MOST_LISTED = 100
@@ -46,14 +61,21 @@ class Group:
 def changes(
     environment_id: int, since: datetime, until: datetime, show: str, service: str = ""
 ) -> list[Told]:
-    """What changed in a window, oldest first; `show` is one of question.MARKS."""
+    """What changed in a window, oldest first; `show` is one of MARKS, else all."""
     if show == "none":
         return []
-    kinds = tuple(show.split("-")) if show else ()
+    kinds = tuple(show.split("-")) if show in MARKS and show else ()
     found = timeline(
         environment_id, since=since, until=until, kinds=kinds, service=service or None, limit=MOST
     )
     return told(found[::-1])
+
+
+def of_kinds(known: Sequence[Told], show: str) -> list[Told]:
+    """Those of the kinds that were chosen; `show` is one of MARKS, else all. Pure."""
+    if show not in MARKS or not show:
+        return list(known)
+    return [one for one in known if one.change.kind in show.split("-")]
 
 
 def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Group]:
@@ -74,8 +96,17 @@ def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Gro
     return sorted(groups, key=lambda group: group.at)
 
 
-def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> dict[str, Any]:
-    """The marks in a lane of their own; each leads to its change, or to the timeline.
+def trace(
+    groups: Sequence[Group],
+    *,
+    zone: tzinfo,
+    base: str,
+    yaxis: str,
+    lanes: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The marks in a lane of their own, or each kind in one of `lanes`, names on that axis.
+
+    Each leads to its change, or to the timeline.
 
     `customdata` and `meta` say what crowded.js needs to put several together.
     """
@@ -84,7 +115,7 @@ def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> di
         "mode": "markers+text",
         "name": "changes",
         "x": [axes.x(group.at) for group in groups],
-        "y": [0] * len(groups),
+        "y": [lanes[group.kind] if lanes else 0 for group in groups],
         "yaxis": yaxis,
         "customdata": [[_link(group, base), group.kind, _after(group)] for group in groups],
         "meta": {"timeline": f"{base}/timeline"},
@@ -104,29 +135,33 @@ def trace(groups: Sequence[Group], *, zone: tzinfo, base: str, yaxis: str) -> di
     }
 
 
+def lane() -> dict[str, Any]:
+    """The axis of a lane under the lines, for `trace`."""
+    return {"domain": LANE, "range": [-1, 1], "visible": False}
+
+
 def rules(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """One line each, solid for deploys, dotted for flags, dashed for markers."""
     dashes = {"deploy": "solid", "flag": "dot", "marker": "dash"}
-    crowded = len(groups) > axes.MOST_RULES
+    crowded = len(groups) > MOST_RULES
     return [
         axes.rule(
             group.at,
-            colour=group.colour if group.colour in ("@worse", "@better") else "@line-strong",
+            colour=group.colour if group.colour in STRONG else "@line-strong",
             dash=dashes[group.kind],
         )
         for group in groups
-        if not crowded or group.colour in ("@worse", "@better")
+        if not crowded or group.colour in STRONG
     ]
 
 
 def said(groups: Sequence[Group]) -> str:
     """ "Marked: 3 deploys (squares), 1 flag change (diamonds)." """
-    shapes = {"deploy": "squares", "flag": "diamonds", "marker": "triangles"}
     parts = []
     for kind, name in KIND_NAMES.items():
         count = sum(len(group.told) for group in groups if group.kind == kind)
         if count:
-            parts.append(f"{words.plural(count, name)} ({shapes[kind]})")
+            parts.append(f"{words.plural(count, name)} ({SHAPES[kind]})")
     if not parts:
         return ""
     count = sum(len(group.told) for group in groups)

@@ -145,8 +145,8 @@ def _read_time(value: Any, name: str) -> datetime:
             seconds = value / 1000 if value >= MILLISECONDS_FROM else value
             return datetime.fromtimestamp(seconds, UTC)
         found = datetime.fromisoformat(str(value))
+        if found.tzinfo is None:
+            raise wrong
+        return found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise wrong from None
-    if found.tzinfo is None:
-        raise wrong
-    return found.astimezone(UTC)

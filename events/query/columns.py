@@ -71,16 +71,22 @@ def resolve(
         elif name in types:
             resolved.parameters[parameter] = name
             resolved.columns[name] = _attribute(name, parameter, types[name])
+        elif name in ours:
+            raise QueryError(
+                field, f"${name[:100]} is no field of the events, and these are made of the events'"
+                " own fields: write its expression here, in brackets.",
+            )  # fmt: skip
         else:
             raise QueryError(field, f"No event of this environment has a field named {name[:100]}.")
+    theirs = dict(resolved.columns)  # however a field of one's own is named, $n is the events'
     for place, one in enumerate(derived):
-        resolved.columns[one.name] = _derived(one, place, resolved)
+        resolved.columns[one.name] = _derived(one, place, resolved, theirs)
     return resolved
 
 
-def _derived(derived: Derived, place: int, resolved: Resolved) -> Column:
+def _derived(derived: Derived, place: int, resolved: Resolved, known: dict[str, Column]) -> Column:
     def column(name: str) -> Part:
-        found = resolved.columns[name]
+        found = known[name]
         if found.type in ("number", "integer"):
             return Part(found.sql, "number")
         return Part(found.sql, "boolean" if found.type == "boolean" else "text")

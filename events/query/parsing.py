@@ -132,7 +132,16 @@ def _parts(
 def _column(value: Any, field: str) -> str:
     if type(value) is not str or not 0 < len(value) <= 500:
         raise QueryError(field, "Must be a column's name.")
-    return value
+    return _whole_characters(value, field)
+
+
+def _whole_characters(text: str, field: str) -> str:
+    """JSON can write half a character ("\\ud800"), which no event holds and UTF-8 can't carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryError(field, "Holds half a character (a lone surrogate).") from None
+    return text
 
 
 def _calculation(value: Any, field: str) -> Calculation:
@@ -175,8 +184,10 @@ def _filter(value: Any, field: str) -> Filter:
 
 
 def _scalar(value: Any, field: str) -> Scalar:
-    if type(value) is bool or (type(value) is str and len(value) <= 65_536):
+    if type(value) is bool:
         return value
+    if type(value) is str and len(value) <= 65_536:
+        return _whole_characters(value, field)
     if type(value) is int and abs(value) < 2**63:
         return value
     if type(value) is float and math.isfinite(value):
@@ -274,7 +285,7 @@ def _calculated_field(value: Any, field: str) -> Derived:
         raise QueryError(
             f"{field}.expression", f"Must be an expression of at most {MAX_EXPRESSION} characters."
         )
-    return Derived(name, expression)
+    return Derived(name, _whole_characters(expression, f"{field}.expression"))
 
 
 def _moment(spec: dict[str, Any], name: str) -> datetime | None:

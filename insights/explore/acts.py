@@ -47,11 +47,14 @@ def add_comment(request: HttpRequest, project: str, environment: str) -> HttpRes
 def add_marker(request: HttpRequest, project: str, environment: str) -> HttpResponse:
     access = environment_for(request, project, environment, "editor")
 
+    now = timezone.now()
+
     def act() -> str:
         change = keeping.mark(
             access,
             title=_text(request, "title"),
-            time=_time(access, _text(request, "time")),
+            time=_time(access, _text(request, "time"), now),
+            now=now,
             kind=_text(request, "kind"),
             service=_text(request, "service"),
             url=_text(request, "url"),
@@ -137,9 +140,9 @@ def _text(request: HttpRequest, name: str) -> str:
     return request.POST.get(name, "").replace("\x00", "").strip()
 
 
-def _time(access: Access, text: str) -> datetime:
+def _time(access: Access, text: str, now: datetime) -> datetime:
     if not text:
-        return timezone.now()
+        return now
     try:
         return moment(text, access.environment.zone, "time")
     except QueryError as error:

@@ -16,7 +16,7 @@ from insights.explore.answers import answer_of
 from insights.explore.place import place
 from insights.explore.question import WINDOWS, read
 from insights.explore.said import said
-from insights.explore.service_board import Shown, panels, services
+from insights.explore.service_board import Shown, is_heard, panels, services
 from web.pages import page
 from web.request import whole
 
@@ -51,7 +51,7 @@ def show_service(
     request: HttpRequest, project: str, environment: str, service: str
 ) -> HttpResponse:
     here = place(request, project, environment)
-    if service not in services(here.access.environment.id, here.now):
+    if not is_heard(here.access.environment.id, service, here.now):
         raise Http404(f"No requests of {service} came in the last 24 hours.")
     window = request.GET.get("window", "")
     window = window if window in WINDOWS else "6h"

@@ -18,6 +18,7 @@ from projects.access import Access
 from projects.models import Environment, User
 from releases.changes import NewChange, record
 from releases.models import Change
+from releases.posted import FURTHEST_AHEAD, OLDEST
 
 RECENT = 20
 RECENT_S = 30 * 86_400
@@ -142,14 +143,23 @@ def comment(access: Access, address: str, text: str, now: datetime) -> Comment:
 
 
 def mark(
-    access: Access, *, title: str, time: datetime, kind: str, service: str, url: str
+    access: Access,
+    *,
+    title: str,
+    time: datetime,
+    kind: str,
+    service: str,
+    url: str,
+    now: datetime,
 ) -> Change:
-    """A marker by hand. Raises KeepingError."""
+    """A marker by hand, of the times that the API takes too. Raises KeepingError."""
     title = title.strip()
     if not 0 < len(title) <= 300:
         raise KeepingError("A marker's title has 1 to 300 characters.")
     if url and urlsplit(url).scheme not in ("http", "https"):
         raise KeepingError("A marker's link begins with http:// or https://.")
+    if not now - OLDEST <= time <= now + FURTHEST_AHEAD:
+        raise KeepingError("A marker's time is from a year ago to an hour ahead.")
     change, _ = record(
         NewChange(
             environment_id=access.environment.id,

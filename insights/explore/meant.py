@@ -10,7 +10,7 @@ from typing import Any
 
 from events.event import ALIASES
 from events.query.catalog import Known
-from events.query.parsing import parse
+from events.query.parsing import EARLIEST, LATEST, parse
 from events.query.spec import FILTER_OPERATORS, Query, QueryError
 from insights.explore.question import EARLIER, WINDOWS, Having, Question, Where, split
 from insights.series import step_seconds
@@ -85,9 +85,13 @@ def moment(text: str, zone: tzinfo, field: str) -> datetime:
     """A time as written: local unless it names its offset."""
     try:
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        found = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        if not EARLIEST <= found <= LATEST:
+            raise ValueError
     except (ValueError, OverflowError):
-        raise QueryError(field, "Write a time such as 2026-11-24T14:30.") from None
+        message = "Write a time such as 2026-11-24T14:30, from 1971 to 2200."
+        raise QueryError(field, message) from None
+    return found
 
 
 def _calculation(text: str, field: str) -> dict[str, Any]:

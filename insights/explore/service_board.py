@@ -38,6 +38,24 @@ def services(environment_id: int, now: datetime) -> list[str]:
     return [row["service"] for row in rows if row["service"]]
 
 
+def is_heard(environment_id: int, service: str, now: datetime) -> bool:
+    """Whether any request of a service came in the last day, listed above or not."""
+    return bool(
+        run(
+            Statement(
+                """SELECT 1 AS found FROM events WHERE environment = {environment:UInt32} AND entry
+                    AND time >= {since:DateTime64(6, 'UTC')} AND service = {service:String}
+                LIMIT 1""",
+                {
+                    "environment": environment_id,
+                    "since": moment(now - SEEN_WITHIN),
+                    "service": service,
+                },
+            )
+        ).rows
+    )
+
+
 def panels(service: str, window: str, fields: Collection[str] = ()) -> list[Shown]:
     """The panels of one service's board; `fields` are the attributes that it sends."""
     base = Question(where=(Where("service", "=", service),), window=window)

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from events.query.flags import SEPARATOR
+from events.query.parsing import EARLIEST, LATEST
 from events.store.read import Statement, moment, run, utc
 from insights.explore.rows import Event, events_around
 from insights.explore.waterfall import MOST_ROWS, Row, Span, Waterfall, waterfall
@@ -114,11 +115,13 @@ def _hex(text: str) -> bool:
 
 
 def _moment(text: str) -> datetime:
+    """About when the trace was; now where that can't be read or is no time of events."""
     try:
         found = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        found = None
-    return timezone.now() if found is None else utc(found)
+        at = None if found is None else utc(found)
+    except (ValueError, OverflowError):
+        at = None
+    return at if at is not None and EARLIEST <= at <= LATEST else timezone.now()
 
 
 def spans_of(environment_id: int, trace: int, around: datetime) -> tuple[list[Span], bool]:

@@ -75,7 +75,8 @@
   // A page may swap a line each second: pictures that stayed are not drawn again.
   const fresh = (figure) => !figure.querySelector("[data-plot][data-drawn]");
 
-  document.addEventListener("htmx:afterSwap", () => figures(document).filter(fresh).forEach(draw));
+  // Only once it is settled: until then htmx lends new elements the classes of the old ones.
+  document.addEventListener("htmx:afterSettle", () => figures(document).filter(fresh).forEach(draw));
   document.addEventListener("htmx:beforeCleanupElement", (event) => {
     if (event.target.matches?.("[data-plot]")) window.Plotly?.purge(event.target);
   });

@@ -18,6 +18,7 @@ from projects.models import Environment, Role
 from releases.changes import NewChange, record
 from releases.models import Change
 from tests.browser.conftest import Open
+from tests.browser.tabs import press, reach
 from tests.conftest import PASSWORD, Cast
 from tests.events.test_query import store
 from tests.insights.conftest import Shop, shop
@@ -95,16 +96,16 @@ def test_a_question_is_built_by_keyboard_shared_and_undone(
     page = signed_in(open_page, live_server)
     page.goto(EXPLORE)
     expect(page.locator("#read")).to_contain_text("events read in")
-    page.get_by_label("Calculation 1", exact=True).focus()
+    reach(page, page.get_by_label("Calculation 1", exact=True))
     page.keyboard.type("P95")
     page.keyboard.press("Tab")
     page.keyboard.type("duration_ms")
-    page.get_by_label("Field of filter 1").focus()
+    reach(page, page.get_by_label("Field of filter 1"))
     page.keyboard.type("route")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.type("/a")
-    page.get_by_label("Split by field 1").focus()
+    reach(page, page.get_by_label("Split by field 1"))
     page.keyboard.type("flags.F")
     page.keyboard.press("Enter")
     expect(page.locator("#_answer table.data td.value")).to_have_count(2)
@@ -267,8 +268,8 @@ def test_the_same_way_by_keyboard_alone(
 ) -> None:
     page = signed_in(open_page, live_server)
     page.goto(HEATMAP)
-    field = page.get_by_role("textbox", name="duration_ms from")
-    field.focus()
+    expect(page.locator("figure[data-box]")).to_have_count(1)
+    reach(page, page.get_by_role("textbox", name="duration_ms from"))
     page.keyboard.type("1000")
     page.keyboard.press("Enter")
     page.wait_for_url("**/explore/difference?*")
@@ -276,13 +277,66 @@ def test_the_same_way_by_keyboard_alone(
     for name in ("Side by side", "Events of the first"):
         link = page.get_by_role("link", name=name).first
         expect(link).to_be_visible()
-        link.focus()
-        page.keyboard.press("Enter")
+        press(page, link)
     trace = page.locator("#_answer td.fit a").first
     expect(trace).to_be_visible()
-    trace.focus()
-    page.keyboard.press("Enter")
+    press(page, trace)
     expect(page.locator("h1")).to_contain_text("took")
+
+
+def test_from_a_question_by_a_box_on_its_heatmap_to_one_trace_without_a_mouse(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open, complaints: list[str]
+) -> None:
+    page = signed_in(open_page, live_server)
+    page.goto(EXPLORE)
+    expect(page.locator("#read")).to_contain_text("events read in")
+    reach(page, page.get_by_label("Calculation 1", exact=True))
+    page.keyboard.type("HEATMAP")
+    page.keyboard.press("Tab")
+    page.keyboard.type("duration_ms")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**op=HEATMAP**")
+    button = page.get_by_role("button", name="Choose with arrow keys")
+    expect(button).to_be_visible()
+    expect(page.locator("figure[data-box]")).to_have_count(1)
+    press(page, button)
+    for key in ("Home", "PageUp", "PageUp", "PageUp", "Enter", "End", *["ArrowDown"] * 3, "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url("**/explore/difference?*")
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("has F = on")
+    shared, said = page.url, answer.inner_text()
+    other = open_page(live_server.url, "viewer@acme.example", PASSWORD)
+    other.goto(shared)
+    expect(other.locator(".answer")).to_have_text(said)
+    for name, then in (("Side by side", "**/cohorts?*"), ("Events of the first", "**view=events*")):
+        link = page.get_by_role("link", name=name).first
+        expect(link).to_be_visible()
+        press(page, link)
+        page.wait_for_url(then)
+    trace = page.locator("#_answer td.fit a").first
+    expect(trace).to_be_visible()
+    press(page, trace)
+    expect(page.locator("#_trace")).to_contain_text("F = on")
+    assert complaints == []
+
+
+def test_a_picture_that_comes_later_is_as_wide_as_its_card(
+    live_server: Any, slow: list[dict[str, Any]], open_page: Open
+) -> None:
+    page = signed_in(open_page, live_server)
+    held: list[Any] = []
+    page.route("**/explore/answer?*", lambda route: held.append(route))
+    with page.expect_request("**/explore/answer?*"):
+        page.goto(f"{EXPLORE}?op=P95&of=duration_ms")
+    page.wait_for_function("() => window.Plotly")
+    held[0].continue_()
+    page.locator("#picture-0 .main-svg").first.wait_for(state="attached")
+    card = page.evaluate(
+        "() => { const plot = document.querySelector('#picture-0 [data-plot]');"
+        " return [plot._fullLayout.width, plot.clientWidth]; }"
+    )
+    assert card[0] == card[1]
 
 
 def test_a_flags_finding_leads_to_one_trace_by_keyboard(
@@ -295,16 +349,16 @@ def test_a_flags_finding_leads_to_one_trace_by_keyboard(
     def follow(name: str) -> None:
         link = page.get_by_role("link", name=name).first
         expect(link).to_be_visible()
-        link.focus()
-        page.keyboard.press("Enter")
+        press(page, link)
 
     follow("Side by side")
     page.wait_for_url("**/cohorts?*")
     expect(page.locator("#_cohorts .answer")).to_contain_text("USE_CACHING = on")
     follow("Events of the first")
     expect(page.locator("#_answer")).to_contain_text("USE_CACHING=on")
-    page.locator("#_answer td.fit a").first.focus()
-    page.keyboard.press("Enter")
+    trace = page.locator("#_answer td.fit a").first
+    expect(trace).to_be_visible()
+    press(page, trace)
     expect(page.locator("#_trace")).to_contain_text("USE_CACHING = on")
     page.goto("/acme/production/flags/USE_CACHING")
     follow("See the requests")

@@ -12,6 +12,7 @@ from flags import editing, plans, schedule
 from flags.models import Flag, Plan, Policy, Segment, Step
 from projects.models import Environment
 from tests.browser.conftest import Open
+from tests.browser.tabs import holds_focus, press, reach
 from tests.conftest import PASSWORD
 
 pytestmark = [
@@ -20,33 +21,12 @@ pytestmark = [
     pytest.mark.usefixtures("event_store"),
 ]
 FLAG = "/acme/production/flags/PRICING"
-MOST_TABS = 120
-RING = "one => getComputedStyle(one).outlineStyle !== 'none'"
 
 
 @pytest.fixture
 def flag(environment: Environment) -> Flag:
     given = {"key": "PRICING", "type": "boolean"}
     return editing.create(environment, given, actor="editor@acme.example").flag
-
-
-def reach(page: Page, wanted: Locator) -> None:
-    """Tab goes there sooner or later, and shows where it is."""
-    for _ in range(MOST_TABS):
-        if holds_focus(wanted):
-            assert wanted.evaluate(RING), "nobody sees where the keyboard is"
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab never comes to {wanted}")
-
-
-def holds_focus(wanted: Locator) -> bool:
-    return bool(wanted.evaluate("one => one === document.activeElement"))
-
-
-def press(page: Page, wanted: Locator) -> None:
-    reach(page, wanted)
-    page.keyboard.press("Enter")
 
 
 def confirm(page: Page, button: Locator, words: str) -> None:

@@ -153,7 +153,9 @@ def test_curl_is_told_which_field_is_missing(environment: Environment) -> None:
     assert "service" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("time", ["²", "9" * 400, "9" * 5000, "-", "1.²"])
+@pytest.mark.parametrize(
+    "time", ["²", "9" * 400, "9" * 5000, "-", "1.²", "0001-01-01T00:00:00+14:00"]
+)
 def test_curl_is_told_that_a_time_is_none(environment: Environment, time: str) -> None:
     answer = hook(environment, "curl").post({"service": "web", "build_id": "b", "time": time})
     assert answer.status_code == 400

@@ -1,12 +1,15 @@
 """Saved questions, boards, stars, comments and markers: by whom, where, and for whom."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from django.utils.html import escape
 
+from insights.explore import service_board
 from insights.explore.models import Board, Comment, Panel, SavedQuery, Star
 from insights.explore.question import Question
 from insights.explore.said import in_words
@@ -81,6 +84,17 @@ def test_each_service_has_a_board_by_itself(viewer_page: Client, environment: En
     assert viewer_page.get(f"{BASE}/boards/service/never").status_code == 404
 
 
+def test_a_service_beyond_those_that_are_listed_has_its_board_too(
+    viewer_page: Client, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_board, "MOST", 1)
+    store(environment, [{"service": one} for one in ("busy", "busy", "quiet")])
+    listed = viewer_page.get(f"{BASE}/boards").getvalue().decode()
+    assert "boards/service/busy" in listed
+    assert "boards/service/quiet" not in listed
+    assert viewer_page.get(f"{BASE}/boards/service/quiet").status_code == 200
+
+
 @pytest.mark.parametrize("view", ["events", "traces"])
 def test_a_panel_of_events_or_traces_shows_the_first_of_them(
     editor_page: Client, environment: Environment, view: str
@@ -116,12 +130,15 @@ def test_a_comment_stands_by_the_question_and_on_the_timeline(
 def test_a_marker_by_hand_is_at_the_local_time_that_was_written(
     editor_page: Client, environment: Environment
 ) -> None:
+    at = timezone.now().replace(second=0, microsecond=0) - timedelta(days=3)
+    local = at.astimezone(environment.zone)
+    assert local.utcoffset() != timedelta(0)
     post(
-        editor_page, "explore/marker", title="Campaign", time="2026-11-24T09:00", kind="campaign",
-        service="shop", url="https://example.org/x",
+        editor_page, "explore/marker", title="Campaign", time=f"{local:%Y-%m-%dT%H:%M}",
+        kind="campaign", service="shop", url="https://example.org/x",
     )  # fmt: skip
     change = Change.objects.get()
-    assert change.time.isoformat() == "2026-11-24T14:00:00+00:00"
+    assert change.time == at
     assert (change.kind, change.marker_kind, change.service) == ("marker", "campaign", "shop")
 
 

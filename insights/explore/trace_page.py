@@ -230,9 +230,7 @@ def _shown(row: Row, pairs: list[tuple[str, str]], wanted: str) -> Shown:
         row=row,
         x=round(min(1000 * row.start, 998), 1),
         width=round(width, 1),
-        own=tuple((round(1000 * a, 1), round(max(1000 * b, 1.5), 1)) for a, b in row.own)
-        if row.alike == 1
-        else ((round(1000 * row.start, 1), round(width, 1)),),
+        own=tuple((round(1000 * a, 1), round(max(1000 * b, 1.5), 1)) for a, b in row.own),
         indent=row.depth * 14,
         address=urlencode([*pairs, ("span", row.span.id)]),
         open_address=urlencode([*pairs, ("open", row.key)]) if row.key else "",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 FOLD_FROM = 5  # alike siblings without an error of their own
 MOST_ROWS = 400
 DEEPEST = 60
+SEEN_APART = 0.002  # of the trace: parts of own time closer than this are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,13 @@ class Row:
     depth: int
     start: float  # share of the trace, 0 to 1
     width: float
-    own: tuple[tuple[float, float], ...]  # (start, width) of the span's own time
+    own: tuple[tuple[float, float], ...]  # (start, width) of its own time, all alike ones'
     own_ms: float
     alike: int = 1
     alike_ms: float = 0.0
     errors: int = 0
     key: str = ""  # names the fold, for opening it
+    within: int = 0  # spans under those that are folded
     lost: bool = False  # its parent is not stored
     below: int = 0  # spans under it that are folded away, as there are too many rows
     below_errors: int = 0
@@ -97,6 +99,8 @@ def waterfall(
     rows: list[Row] = []
     open_keys = set(opened)
 
+    least = timedelta(seconds=total * SEEN_APART)
+
     def share(at: datetime) -> float:
         return min(max((at - begin).total_seconds() / total, 0.0), 1.0)
 
@@ -110,7 +114,9 @@ def waterfall(
             continue
         seen.update(one.id for one in group)
         inner = [one for each in group for one in children.get(each.id, [])]
-        own = _own(span, children.get(span.id, []))
+        parts = [part for one in group for part in _own(one, children.get(one.id, []))]
+        own = _joined(parts, least)
+        under = _below(inner, children) if len(group) > 1 else set()
         parent = known.get(span.parent)
         rows.append(
             Row(
@@ -119,17 +125,18 @@ def waterfall(
                 start=share(span.time),
                 width=share(max(one.end for one in group)) - share(span.time),
                 own=tuple((share(a), share(b) - share(a)) for a, b in own),
-                own_ms=sum((b - a).total_seconds() for a, b in own) * 1000,
+                own_ms=sum((b - a).total_seconds() for a, b in parts) * 1000,
                 alike=len(group),
                 alike_ms=sum(one.duration_ms for one in group),
                 errors=sum(one.error for one in group),
                 key=key,
+                within=len(under),
                 lost=bool(span.parent) and span.parent not in known,
                 late=parent is not None and _outside(span, parent),
             )
         )
         if len(group) > 1:
-            seen.update(_below(inner, children))
+            seen.update(under)
             continue
         stack += [
             (part, depth + 1, part_key)
@@ -247,6 +254,19 @@ def _own(span: Span, children: Sequence[Span]) -> list[tuple[datetime, datetime]
         if at >= span.end:
             return [part for part in parts if part[1] > part[0]]
     return [part for part in [*parts, (at, span.end)] if part[1] > part[0]]
+
+
+def _joined(
+    parts: Sequence[tuple[datetime, datetime]], least: timedelta
+) -> list[tuple[datetime, datetime]]:
+    """Parts in order of time, one where they touch or nobody would see what is between."""
+    joined: list[tuple[datetime, datetime]] = []
+    for begin, end in sorted(parts):
+        if joined and begin - joined[-1][1] < least:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _gaps(

@@ -1,5 +1,6 @@
 """Flags and launches by Tab, Enter, Escape and arrows alone, as a person without a mouse."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -226,6 +227,7 @@ def test_a_flag_is_written_as_json_tidied_up_archived_and_restored(
     press(page, page.get_by_role("link", name="Edit rules"))
     press(page, page.get_by_role("link", name="Raw JSON"))
     written = page.locator("textarea").first
+    expect(written).to_have_value(re.compile('"enabled": false'))  # the page before has one, too
     reach(page, written)
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(written.input_value().replace('"enabled": false', '"enabled": true'))

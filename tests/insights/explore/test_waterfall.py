@@ -64,6 +64,7 @@ def test_alike_siblings_fold_and_open_while_errors_stay_apart() -> None:
         ("root", 1), ("SELECT", 20), ("SELECT", 1),
     ]  # fmt: skip
     assert fall.rows[1].alike_ms == 100
+    assert fall.rows[1].within == 20
     opened = waterfall(spans, [fall.rows[1].key])
     assert len(opened.rows) == len(spans)
     assert len(waterfall(spans, fold=False).rows) == len(spans)
@@ -257,3 +258,18 @@ def test_a_trace_of_five_thousand_spans_is_shown_in_parts(
     for odd in ("root=zz", "skip=-1", "skip=x", "skip=²"):
         assert viewer_page.get(f"/acme/production/traces/{trace}?{odd}").status_code == 200
     assert viewer_page.get(f"/acme/production/traces/{trace}?skip=99999").status_code == 404
+
+
+def test_the_bar_of_folded_spans_is_strong_where_they_ran_themselves_alone() -> None:
+    """Ten calls of 10 ms within a second, half of each spent in what they call."""
+    spans = [span("root", "", 0, 1000)]
+    spans += [span(f"q{n}", "root", n * 100, 10, what="SELECT") for n in range(10)]
+    spans += [span(f"in{n}", f"q{n}", n * 100 + 5, 5, what="row") for n in range(10)]
+    folded = waterfall(spans).rows[1]
+    assert (folded.alike, folded.within) == (10, 10)
+    assert [round(start, 3) for start, _ in folded.own] == [n / 10 for n in range(10)]
+    assert sum(width for _, width in folded.own) == pytest.approx(0.05)
+    # Thousands that follow each other closely are one part, not thousands.
+    spans = [span("root", "", 0, 5000)]
+    spans += [span(f"q{n}", "root", n, 0.9, what="SELECT") for n in range(5000)]
+    assert len(waterfall(spans).rows[1].own) == 1

@@ -210,14 +210,14 @@ def test_each_cohort_is_told_of_the_time_in_which_it_was_served_and_not_at_all_w
     came = replace(line("on"), per_second=(0.0,) * 40 + (6.0,) * 32)
     went = replace(line("off"), per_second=(5.0,) * 20 + (0.0,) * 52)
     never = replace(line("old"), per_second=(0.0,) * 72)
-    assert over_time([went, came, never], measure="requests").summary == (
+    assert over_time([went, came, never], measure="requests").summary.startswith(
         "Usually 5 /s with off and 6 /s with on (medians of the points)."
     )
     mark = came.times[30]
-    assert over_time([went, came, never], measure="requests", mark=mark).summary == (
+    assert over_time([went, came, never], measure="requests", mark=mark).summary.startswith(
         "Since the change: 6 /s with on (medians of the points)."
     )
-    assert over_time([went, never], measure="requests", mark=mark).summary == (
+    assert over_time([went, never], measure="requests", mark=mark).summary.startswith(
         "No request since the change."
     )
 

@@ -35,6 +35,7 @@ MOST_RULES = 60  # vertical lines; beyond it only those of worse and better
 APART = 0.016  # of the picture's width, where two marks would touch on the widest screen
 MOST = 1000
 MOST_LISTED = 100
+HOVERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +202,13 @@ def _after(group: Group) -> str:
 
 def _hover(group: Group, zone: tzinfo) -> str:
     lines = []
-    for one in group.told[:8]:
+    for one in group.told[: -HOVERED - 1 : -1]:  # the newest first
         actor = f", {axes.plain(one.change.actor, 40)}" if one.change.actor else ""
         lines.append(
             f"{one.change.time.astimezone(zone):%H:%M:%S} {axes.plain(one.change.title)}{actor}"
         )
         if one.verdict:
             lines.append(f"  {words.VERDICTS.get(one.shown or '', '')}")
-    if len(group.told) > 8:
-        lines.append(f"and {len(group.told) - 8} more")
+    if len(group.told) > HOVERED:
+        lines.append(f"and {len(group.told) - HOVERED} more")
     return "<br>".join(lines)

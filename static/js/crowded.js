@@ -8,9 +8,9 @@
   const STRONG = ["@worse", "@better"];
   const WEAK = "@line-strong";
   const time = (text) => Date.parse(`${text}Z`);
+  const all = (parts) => parts.reduce((sum, { count }) => sum + count, 0);
 
-  function read({ x, y, customdata, hovertext, text, marker }, place) {
-    const { symbol, color } = marker;
+  function read({ x, y, customdata, hovertext, text, marker: { symbol, color } }, place) {
     return x.map((at, n) => ({
       at: place(time(at)), lane: y[n], count: Number(text[n] || 1), said: hovertext[n],
       symbol: symbol[n], colour: color[n], link: customdata[n],
@@ -31,20 +31,15 @@
   // Each beside the one before it in its lane, and back from the edge where that is full; says how
   // far at most.
   function spread(groups, width) {
-    const lanes = Object.values(Object.groupBy(groups, ({ lane }) => lane));
-    return Math.max(0, ...lanes.map((lane) => spreadLane(lane, width)));
-  }
-
-  function spreadLane(groups, width) {
-    let edge = 0;
+    const edges = {};
     for (const group of groups) {
-      group.x = Math.max(group.at, edge);
-      edge = group.x + TOUCH_PX;
+      group.x = Math.max(group.at, edges[group.lane] ?? 0);
+      edges[group.lane] = group.x + TOUCH_PX;
     }
-    edge = width;
+    const ends = {};
     for (const group of groups.toReversed()) {
-      group.x = Math.min(group.x, edge);
-      edge = group.x - TOUCH_PX;
+      group.x = Math.min(group.x, ends[group.lane] ?? width);
+      ends[group.lane] = group.x - TOUCH_PX;
     }
     return Math.max(0, ...groups.map(({ x, at }) => Math.abs(x - at)));
   }
@@ -52,13 +47,13 @@
   function words(parts) {
     const lines = [];
     let told = 0;
-    for (const { said, count } of parts) {
+    for (const { said, count } of parts.toReversed()) { // the newest first
       const more = said.split("<br>");
       if (lines.length && lines.length + more.length > SAID) break;
       lines.push(...more);
       told += count;
     }
-    const rest = parts.reduce((sum, { count }) => sum + count, 0) - told;
+    const rest = all(parts) - told;
     return [...lines, ...(rest ? [`and ${rest} more`] : [])].join("<br>");
   }
 
@@ -75,7 +70,7 @@
       px *= 1.4;
       groups = grouped(points, px);
     }
-    const counts = groups.map(({ parts }) => parts.reduce((sum, { count }) => sum + count, 0));
+    const counts = groups.map(({ parts }) => all(parts));
     const at = ({ x }) => new Date(begin + (x / width) * (end - begin)).toISOString().slice(0, 23);
     const colour = ({ parts }) => STRONG.find((name) => parts.some((one) => one.colour === name))
       ?? parts[0].colour;
@@ -98,9 +93,7 @@
     const width = plot.clientWidth - layout.margin.l - layout.margin.r;
     if (!trace?.x.length || width <= 0) return;
     place(trace, width, layout.xaxis.range.map(time));
-    const { shapes } = layout;
-    if (shapes.length * LINE_PX > width) {
-      layout.shapes = shapes.filter(({ line }) => line.color !== WEAK);
-    }
+    if (layout.shapes.length * LINE_PX <= width) return;
+    layout.shapes = layout.shapes.filter(({ line }) => line.color !== WEAK);
   });
 })();

@@ -23,13 +23,21 @@
   }
 
   function tell() {
-    const all = [...document.querySelectorAll("[data-live]")];
-    const first = all.filter((one) => one.id === "_serving");
-    const told = (some) => some.forEach((one) => window.htmx?.trigger(one, "live"));
-    told(first);
-    clearTimeout(later);
-    later = setTimeout(() => told(all.filter((one) => !first.includes(one) && one.isConnected)),
-      first.length ? LATER_MS : 0);
+    const all = [...document.querySelectorAll("[data-live]")].map(({ id }) => id);
+    const first = all.filter((id) => id === "_serving");
+    first.forEach(told);
+    later ??= setTimeout(() => {
+      later = undefined;
+      all.filter((id) => !first.includes(id)).forEach(told);
+    }, first.length ? LATER_MS : 0);
+  }
+
+  // A fragment that is under way may have been made before the notice, and when it comes its element
+  // goes, with all that was asked of it meanwhile: it is asked for again then.
+  function told(id) {
+    const one = document.getElementById(id);
+    if (one?.classList.contains("htmx-request")) setTimeout(told, TOGETHER_MS, id);
+    else if (one) window.htmx?.trigger(one, "live");
   }
 
   function listen() {

@@ -65,18 +65,26 @@ def changes(
     """What changed in a window, oldest first; `show` is one of MARKS, else all."""
     if show == "none":
         return []
-    kinds = tuple(show.split("-")) if show in MARKS and show else ()
     found = timeline(
-        environment_id, since=since, until=until, kinds=kinds, service=service or None, limit=MOST
+        environment_id,
+        since=since,
+        until=until,
+        kinds=_kinds(show),
+        service=service or None,
+        limit=MOST,
     )
     return told(found[::-1])
 
 
 def of_kinds(known: Sequence[Told], show: str) -> list[Told]:
     """Those of the kinds that were chosen; `show` is one of MARKS, else all. Pure."""
-    if show not in MARKS or not show:
-        return list(known)
-    return [one for one in known if one.change.kind in show.split("-")]
+    kinds = _kinds(show)
+    return [one for one in known if not kinds or one.change.kind in kinds]
+
+
+def _kinds(show: str) -> tuple[str, ...]:
+    """The kinds that one of MARKS names; none named are all."""
+    return tuple(show.split("-")) if show and show in MARKS else ()
 
 
 def grouped(marks: Sequence[Told], since: datetime, until: datetime) -> list[Group]:

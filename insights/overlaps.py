@@ -112,13 +112,14 @@ def most_entangled(
 ) -> list[Other]:
     """Those whose values the two cohorts differ in most, then the first: what both cohorts have
     alike can act together with a change, but never explain it."""
-    source = scan.source([comparison], cut, thin=max(events // MOST_EVENTS, 1))
+    thin = max(events // MOST_EVENTS, 1)
+    source = scan.source([comparison], cut, thin=thin)
     rows = columns(
         Statement(
             f"""SELECT arrayJoin(saw) AS pair, cohort, sum(w) AS weight
             FROM {source.sql} AS hit INNER JOIN ({_SAW}) AS other ON hit.trace = other.trace
             GROUP BY pair, cohort""",  # noqa: S608  # constant fragments only
-            source.parameters | _parameters(comparison, others, max(events // MOST_EVENTS, 1)),
+            source.parameters | _parameters(comparison, others, thin),
         )
     ).columns
     weights: dict[str, dict[str, list[float]]] = {}

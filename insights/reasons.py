@@ -22,7 +22,8 @@ log = logging.getLogger("flipscope.insights")
 LOOKED_AT = 3  # leading findings; the others follow from the same causes nearly always
 GROWN = 1.25  # by how much the events of a finding grow before its reasons are sought again
 
-Reasons = dict[tuple[str, tuple[tuple[str, str], ...], str], dict[str, Any]]
+Key = tuple[str, tuple[tuple[str, str], ...], str]  # measure, scope, verdict
+Reasons = dict[Key, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Reason:
     overlaps: tuple[Overlap, ...]
 
 
-def key_of(finding: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...], str]:
+def key_of(finding: dict[str, Any]) -> Key:
+    """Which finding this is, from look to look."""
     return finding["measure"], tuple(sorted(finding["scope"].items())), finding["verdict"]
 
 
@@ -77,10 +79,9 @@ def _followed(result: Result, found: Reasons) -> Reasons:
     return {key: follows for key in keys[LOOKED_AT:] if key not in found}
 
 
-def _key(finding: Finding) -> tuple[str, tuple[tuple[str, str], ...], str]:
-    delta = finding.delta
-    scope = tuple(sorted(delta.scope.as_json().items()))
-    return delta.measure, scope, str(finding.judged.verdict)
+def _key(finding: Finding) -> Key:
+    delta, verdict = finding.delta, str(finding.judged.verdict)
+    return key_of({"measure": delta.measure, "scope": delta.scope.as_json(), "verdict": verdict})
 
 
 def _leading(result: Result) -> Iterator[tuple[Comparison, Finding]]:

@@ -11,12 +11,17 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
+from hypothesis import HealthCheck, settings
 
 from events import refusals
 from events.store import insert
 from projects.models import Environment, Key, Membership, Project, User
 
 PASSWORD = "correct-horse-battery"
+
+# A busy machine makes no test fail: the first text ever drawn takes 2 s, for its tables.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 import zstandard
 from django.test import Client
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, settings, strategies
 
 from events.event import DecodeError
 from events.wire import exposures_json, honeycomb, otlp_json, otlp_protobuf, plain
@@ -63,8 +63,7 @@ json_like = strategies.recursive(
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-@settings(max_examples=150, deadline=None, derandomize=True,
-          suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
+@settings(max_examples=150, derandomize=True)
 @given(value=json_like, raw=strategies.binary(max_size=60), cut=strategies.integers(0, 60))
 def test_decoders_raise_nothing_but_decode_error(
     decoder: str, value: Any, raw: bytes, cut: int

@@ -66,7 +66,7 @@ def read(table: str) -> list[Event]:
     ]
 
 
-@settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=20, phases=(Phase.explicit, Phase.generate))
 @given(batches=st.lists(st.lists(EVENT, min_size=1, max_size=5), min_size=1, max_size=3))
 def test_what_is_written_is_read_back_also_from_blocks_that_go_together(
     table: str, batches: list[list[Event]]

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
@@ -41,7 +41,6 @@ def each(encoded: list[bytes]) -> tuple[Attributes, Notes]:
     return found, notes
 
 
-@settings(deadline=None)
 @given(st.lists(st.builds(pair, NAME, VALUE), max_size=6))
 def test_what_is_known_from_an_earlier_span_is_read_as_it_was_there(encoded: list[bytes]) -> None:
     known = Known()
@@ -50,7 +49,6 @@ def test_what_is_known_from_an_earlier_span_is_read_as_it_was_there(encoded: lis
         assert (attributes(encoded, known, notes), notes) == each(encoded)
 
 
-@settings(deadline=None)
 @given(st.builds(pair, NAME, VALUE), st.data())
 def test_a_broken_attribute_is_read_as_protobuf_reads_it_or_refused(
     good: bytes, data: st.DataObject
@@ -113,7 +111,6 @@ ANY = st.dictionaries(
 PAIR = st.one_of(st.fixed_dictionaries({"key": PLAIN, "value": st.one_of(ANY, PLAIN)}), PLAIN)
 
 
-@settings(deadline=None)
 @given(st.lists(PAIR, max_size=4))
 def test_json_with_attributes_as_text_is_read_as_it_is_from_plain_objects(pairs: list[Any]) -> None:
     request = otlp.traces(otlp.span({}), otlp.span({"n": 1}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from json_logic import jsonLogic
 from openfeature.contrib.tools.flagd.core import FlagdCore
@@ -74,7 +74,7 @@ def outcome(act: Any) -> Any:
         return type(error).__name__
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(LOGIC, CONTEXTS)
 @example({"if": []}, {})
 @example({"if": [True]}, {})
@@ -92,7 +92,7 @@ def test_every_logic_gives_what_the_evaluator_gives(logic: Any, context: dict[st
         assert outcome(lambda: made(data)) == outcome(lambda: jsonLogic(logic, data, OPERATORS))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
 @example("x" * 70_000)
 def test_a_unit_is_written_as_cbor_writes_it(text: str) -> None:

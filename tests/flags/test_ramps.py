@@ -64,7 +64,7 @@ def test_long_after_its_end_everyone_has_it() -> None:
     assert not on(ramped(UP), START - 40_000_000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 400), st.integers(0, 100), st.integers(0, 100), st.data(), st.text(min_size=1)
 )

@@ -1,7 +1,6 @@
 """Requests, latency and failures of each route in slices of five minutes, over any stretches of
 time: what before and after is held against."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,10 +16,13 @@ STEP = timedelta(minutes=5)
 MOST_ROUTES = 40
 
 
+Ratios = tuple[Array, Array]  # by window: ln of a ratio, NaN where there is none, its variance
+
+
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Weighted totals by route: requests, latency, its square, failures, logarithms of latency and
-    their squares."""
+class Windows:
+    """Weighted totals, shape (windows, routes): requests, latency, its square, failures,
+    logarithms of latency and their squares."""
 
     n: Array
     total_ms: Array
@@ -29,86 +31,81 @@ class Window:
     logs: Array
     log_squares: Array
 
-    def of(self, place: int) -> "Window":
+    def of(self, place: int) -> "Windows":
         """Of one route alone."""
-        return Window(*(getattr(self, name)[place : place + 1] for name in Window.__slots__))
+        return Windows(*(getattr(self, name)[:, place : place + 1] for name in Windows.__slots__))
 
-    def ratio_of_means(self, after: "Window") -> tuple[float, float] | None:
+    def ratio_of_means(self, after: "Windows") -> Ratios:
         """ln of the ratio of means, the mix of routes held fixed, and its sampling variance.
 
         Requests are taken as independent, so drift reads high, not low.
         """
         weight = self._overlap(after)
-        own, other = self._means(), after._means()
-        a0, a1 = float((weight * own).sum()), float((weight * other).sum())
-        if a0 <= 0 or a1 <= 0:
-            return None
+        a0, a1 = ((weight * part._mean(part.total_ms)).sum(axis=1) for part in (self, after))
+        known = (a0 > 0) & (a1 > 0)
+        a0, a1 = np.where(known, a0, 1.0), np.where(known, a1, 1.0)
         variance = sum(
-            float((weight**2 * part._variances()).sum()) / level**2
+            (weight**2 * part._variance(part.total_ms, part.squares)).sum(axis=1) / level**2
             for part, level in ((self, a0), (after, a1))
         )
-        return math.log(a1 / a0), variance
+        return np.where(known, np.log(a1 / a0), np.nan), np.asarray(variance)
 
-    def ratio_of_failures(self, after: "Window") -> tuple[float, float] | None:
-        """The same of the share that fails; None where either side has no failure."""
+    def ratio_of_failures(self, after: "Windows") -> Ratios:
+        """The same of the share that fails; none where either side has no failure."""
         weight = self._overlap(after)
-        rates = [part.errors / np.where(part.n > 0, part.n, 1.0) for part in (self, after)]
-        e0, e1 = (float((weight * rate).sum()) for rate in rates)
-        if e0 <= 0 or e1 <= 0 or min(self.errors.sum(), after.errors.sum()) < 1:
-            return None
-        return math.log(e1 / e0), float(1 / self.errors.sum() + 1 / after.errors.sum())
+        e0, e1 = ((weight * part._mean(part.errors)).sum(axis=1) for part in (self, after))
+        counts = [part.errors.sum(axis=1) for part in (self, after)]
+        known = (e0 > 0) & (e1 > 0) & (np.minimum(*counts) >= 1)
+        e0, e1 = np.where(known, e0, 1.0), np.where(known, e1, 1.0)
+        variance = sum(1 / np.where(known, count, 1.0) for count in counts)
+        return np.where(known, np.log(e1 / e0), np.nan), np.asarray(variance)
 
-    def ratio_of_typical(self, after: "Window") -> tuple[float, float] | None:
+    def ratio_of_typical(self, after: "Windows") -> Ratios:
         """The same of what is typical: the geometric mean, which the tail hardly moves."""
         weight = self._overlap(after)
-        total = float(weight.sum())
-        if total <= 0:
-            return None
-        own, other = (part.logs / np.where(part.n > 0, part.n, 1.0) for part in (self, after))
+        total = weight.sum(axis=1)
+        safe = np.where(total > 0, total, 1.0)
+        moved = (weight * (after._mean(after.logs) - self._mean(self.logs))).sum(axis=1) / safe
         variance = sum(
-            float((weight**2 * part._log_variances()).sum()) / total**2 for part in (self, after)
+            (weight**2 * part._variance(part.logs, part.log_squares)).sum(axis=1) / safe**2
+            for part in (self, after)
         )
-        return float((weight * (other - own)).sum()) / total, variance
+        return np.where(total > 0, moved, np.nan), np.asarray(variance)
 
-    def _log_variances(self) -> Array:
-        n = np.where(self.n > 0, self.n, 1.0)
-        found: Array = np.maximum(self.log_squares / n - (self.logs / n) ** 2, 0.0) / n
-        return found
-
-    def _overlap(self, after: "Window") -> Array:
+    def _overlap(self, after: "Windows") -> Array:
         total = self.n + after.n
         found: Array = self.n * after.n / np.where(total > 0, total, 1.0)
         return found
 
-    def _means(self) -> Array:
-        found: Array = self.total_ms / np.where(self.n > 0, self.n, 1.0)
+    def _mean(self, total: Array) -> Array:
+        found: Array = total / np.where(self.n > 0, self.n, 1.0)
         return found
 
-    def _variances(self) -> Array:
-        n = np.where(self.n > 0, self.n, 1.0)
-        found: Array = np.maximum(self.squares / n - self._means() ** 2, 0.0) / n
-        return found
+    def _variance(self, total: Array, squares: Array) -> Array:
+        """Of the mean of a request."""
+        spread = self._mean(squares) - self._mean(total) ** 2
+        return self._mean(np.maximum(spread, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """Rows as scanned, each of one route in one slice."""
+    """Weighted totals of the routes in each slice that has events."""
 
-    start: Whole  # seconds since the epoch
-    route: Whole
-    values: Array  # (sums, rows)
-    places: dict[str, int]  # by service and route, the busiest
+    start: Whole  # seconds since the epoch, in order
+    sums: Array  # (sums, slices, routes)
+    places: dict[str, int]  # by service and route, the busiest; the others together are the last
 
-    def window(self, since: datetime, until: datetime) -> Window:
-        inside = (self.start >= since.timestamp()) & (self.start < until.timestamp())
-        grid = np.zeros((len(self.values), MOST_ROUTES + 1))
-        for number in range(len(self.values)):
-            np.add.at(grid[number], self.route[inside], self.values[number, inside])
-        return Window(*grid)
+    def windows(self, since: Sequence[datetime], until: Sequence[datetime]) -> Windows:
+        """Of as many windows, which may overlap."""
+        begin, end = (
+            np.array([[at.timestamp()] for at in each]).reshape(-1, 1) for each in (since, until)
+        )
+        inside = (self.start >= begin) & (self.start < end)
+        return Windows(*(inside.astype(np.float64) @ self.sums))
 
     def steps_with_events(self, since: datetime, until: datetime) -> int:
         inside = (self.start >= since.timestamp()) & (self.start < until.timestamp())
-        return len(np.unique(self.start[inside]))
+        return int(np.count_nonzero(inside))
 
 
 def slices_of(
@@ -146,18 +143,16 @@ def slices_of(
             parameters,
         )
     ).columns
-    names = np.asarray(rows.get("of", ()), dtype=object)
-    values = np.array(
-        [np.asarray(rows.get(name, ()), dtype=np.float64) for name in Window.__slots__]
-    )
+    names = np.asarray(rows.get("of", ()), dtype=object).tolist()
+    values = [np.asarray(rows.get(name, ()), dtype=np.float64) for name in Windows.__slots__]
     traffic: dict[str, float] = {}
-    for name, n in zip(names.tolist(), values[0].tolist(), strict=True):
+    for name, n in zip(names, values[0].tolist(), strict=True):
         traffic[name] = traffic.get(name, 0.0) + n
     busiest = sorted(traffic, key=lambda name: -traffic[name])[:MOST_ROUTES]
     place = {name: number for number, name in enumerate(busiest)}
-    return Slices(
-        np.asarray(rows.get("start", ()), dtype=np.int64),
-        np.array([place.get(name, MOST_ROUTES) for name in names.tolist()], dtype=np.int64),
-        values,
-        place,
-    )
+    route = np.array([place.get(name, MOST_ROUTES) for name in names], dtype=np.int64)
+    start, row = np.unique(np.asarray(rows.get("start", ()), dtype=np.int64), return_inverse=True)
+    sums = np.zeros((len(values), len(start), MOST_ROUTES + 1))
+    for own, value in zip(sums, values, strict=True):
+        np.add.at(own, (row, route), value)
+    return Slices(start, sums, place)

@@ -1,8 +1,11 @@
 """How much the environment's own levels move when nothing changed.
 
-The same before-and-after statistic at earlier, disjoint boundaries of the last day, and at the same
-hour of earlier days and weeks, away from every change: a verdict is held against what happens by
-itself, and against what usually happens at this time of day. Routes are compared with themselves.
+The same before-and-after statistic at every five minutes of the last day, and at the same hour of
+earlier days and weeks, away from every change: a verdict is held against what happens by itself,
+and against what usually happens at this time of day. Routes are compared with themselves.
+
+Windows overlap, so that hundreds of moments say how rare a move is; for how far a standard
+deviation may be relied on they count as only so many as lie apart.
 """
 
 import math
@@ -10,10 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from insights.cohorts import Comparison, Moment, Scope
 from insights.delta import Delta
-from insights.levels import STEP, Slices, slices_of
+from insights.levels import STEP, Slices, Windows, slices_of
 from insights.statistics import before_after
+from insights.statistics.before_after import Placebo
+from insights.totals import Array
 from projects.models import Environment
 from releases.models import Change
 from web import words
@@ -25,8 +33,6 @@ LEAST_DAYS = 3  # of them, for what is usual to be known
 CLEAR_OF_CHANGES = timedelta(minutes=10)
 LEAST_EVENTS = 50.0
 WORTH_TELLING = 0.03
-
-Placebo = tuple[float, float]  # ln of a ratio, and its sampling variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Drifts:
-    """Standard deviations of ln ratios between windows when nothing changed, and from how many."""
+    """Standard deviations of ln ratios between windows when nothing changed, and how many windows
+    that lie apart they are worth."""
 
     latency: float
     errors: float
@@ -94,7 +101,7 @@ def said(found: Drifts) -> str:
     if not found.count and not usual.days:
         text = "no earlier moment could be looked at, so only a large difference counts"
     else:
-        times = words.plural(found.count, "earlier moment")
+        times = words.plural(len(found.latency_moves), "earlier moment")
         text = f"checked against {times} when nothing changed"
     if usual.days:
         text += f" and the same hour of {words.plural(usual.days, 'earlier day')}"
@@ -121,37 +128,54 @@ def drifts(comparison: Comparison) -> Drifts:
     boundaries = quiet_boundaries(moment.at, length, changes)
     same = [at for at in days if is_quiet(at, length, changes)]
     history = STEP * found.steps_with_events(moment.at - HOUR, moment.at)
-    whole = _drifts(found, boundaries, same, length, None)
+    last_day, earlier = _moments(found, boundaries, length), _moments(found, same, length)
+    whole = _drifts(last_day, earlier)
     by_route = {
-        Scope(*name.split(" ", 1)): _drifts(found, boundaries, same, length, place)
+        Scope(*name.split(" ", 1)): _drifts(last_day.of(place), earlier.of(place))
         for name, place in found.places.items()
         if len(same) >= LEAST_DAYS
     }
     return replace(whole, history=history, by_route=by_route)
 
 
-def _drifts(
-    found: Slices,
-    boundaries: Sequence[datetime],
-    same_hours: Sequence[datetime],
-    length: timedelta,
-    place: int | None,
-) -> Drifts:
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What was seen before and after some boundaries, the latest first; `span` holds both."""
+
+    boundaries: Sequence[datetime]
+    before: Windows
+    after: Windows
+    span: timedelta
+
+    def of(self, place: int) -> "Moments":
+        """Of one route alone."""
+        return replace(self, before=self.before.of(place), after=self.after.of(place))
+
+
+def _moments(found: Slices, boundaries: Sequence[datetime], length: timedelta) -> Moments:
+    return Moments(
+        boundaries,
+        found.windows([at - HOUR for at in boundaries], boundaries),
+        found.windows(boundaries, [at + length for at in boundaries]),
+        HOUR + length,
+    )
+
+
+def _drifts(last_day: Moments, same_hours: Moments) -> Drifts:
     """Of one route, or of all with their mix held fixed."""
-    last_day = _measured(found, boundaries, length, place)
-    same = _measured(found, same_hours, length, place)
-    latency, usual_latency = with_usual(last_day[0], same[0])
-    errors, usual_errors = with_usual(last_day[1], same[1])
-    _, usual_typical = with_usual(last_day[2], same[2])
+    moved, same = _measured(last_day), _measured(same_hours)
+    latency, usual_latency = with_usual(moved[0], same[0])
+    errors, usual_errors = with_usual(moved[1], same[1])
+    _, usual_typical = with_usual(moved[2], same[2])
     return Drifts(
         before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
         before_after.drift(errors, before_after.PRIOR_DRIFT_ERRORS),
-        len(latency),
+        round(sum(one.worth for one in latency)),
         usual_latency=usual_latency,
         usual_errors=usual_errors,
         usual_typical=usual_typical,
-        latency_moves=tuple(d for d, _ in latency),
-        error_moves=tuple(d for d, _ in errors),
+        latency_moves=tuple(one.d for one in latency),
+        error_moves=tuple(one.d for one in errors),
     )
 
 
@@ -180,38 +204,50 @@ def is_quiet(boundary: datetime, length: timedelta, changes: Sequence[datetime])
 def quiet_boundaries(
     moment: datetime, length: timedelta, changes: Sequence[datetime]
 ) -> list[datetime]:
-    """Disjoint earlier boundaries within a day, none with a change close by."""
-    length = max(length, STEP)
-    pace = HOUR + length
+    """Boundaries within the day before, the latest first, none with a change close by."""
+    boundary = moment - (HOUR + max(length, STEP))
     found = []
-    boundary = moment - pace
     while boundary - HOUR >= moment - DAY:
         if is_quiet(boundary, length, changes):
             found.append(boundary)
-        boundary -= pace
+        boundary -= STEP
     return found
 
 
-def _measured(
-    found: Slices, boundaries: Sequence[datetime], length: timedelta, place: int | None
-) -> tuple[list[Placebo], list[Placebo], list[Placebo]]:
-    """ln ratios of mean latency, of failures and of typical latency over each boundary that has
-    enough traffic."""
-    latency, errors, typical = [], [], []
+def _measured(at: Moments) -> list[list[Placebo]]:
+    """Mean latency, failures and typical latency over each boundary that has enough traffic."""
+    before, after = at.before, at.after
+    busy = np.minimum(before.n.sum(axis=1), after.n.sum(axis=1)) >= LEAST_EVENTS
+    return [
+        _placebos(*ratios, busy & np.isfinite(ratios[0]), at)
+        for ratios in (
+            before.ratio_of_means(after),
+            before.ratio_of_failures(after),
+            before.ratio_of_typical(after),
+        )
+    ]
+
+
+def _placebos(
+    log_ratio: Array, variance: Array, known: NDArray[np.bool_], at: Moments
+) -> list[Placebo]:
+    """Those that are known. Each is worth its part of the windows that lie apart."""
+    which = np.flatnonzero(known).tolist()
+    worth = apart([at.boundaries[number] for number in which], at.span) / max(len(which), 1)
+    return [
+        Placebo(d, v, worth)
+        for d, v in zip(log_ratio[which].tolist(), variance[which].tolist(), strict=True)
+    ]
+
+
+def apart(boundaries: Sequence[datetime], span: timedelta) -> int:
+    """How many windows of this length around boundaries, the latest first, do not overlap."""
+    count = 0
+    last: datetime | None = None
     for boundary in boundaries:
-        before = found.window(boundary - HOUR, boundary)
-        after = found.window(boundary, boundary + length)
-        if place is not None:
-            before, after = before.of(place), after.of(place)
-        if before.n.sum() < LEAST_EVENTS or after.n.sum() < LEAST_EVENTS:
-            continue
-        if (mean := before.ratio_of_means(after)) is not None:
-            latency.append(mean)
-        if (rate := before.ratio_of_failures(after)) is not None:
-            errors.append(rate)
-        if (level := before.ratio_of_typical(after)) is not None:
-            typical.append(level)
-    return latency, errors, typical
+        if last is None or last - boundary >= span:
+            count, last = count + 1, boundary
+    return count
 
 
 def with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Placebo], Usual]:
@@ -219,8 +255,8 @@ def with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Place
     if len(same) < LEAST_DAYS:
         return [*last_day, *same], Usual()
     days = len(same)
-    mean = sum(d for d, _ in same) / days
+    mean = sum(one.d for one in same) / days
     widened = math.sqrt(days / (days - 1))
-    left = [((d - mean) * widened, variance) for d, variance in same]
-    spread = sum(d * d for d, _ in left) / days
+    left = [replace(one, d=(one.d - mean) * widened) for one in same]
+    spread = sum(one.d**2 for one in left) / days
     return [*last_day, *left], Usual(mean * days / (days + 1), spread / days, days)

@@ -8,6 +8,7 @@ more than half a point. Figures: docs/statistics.md.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from insights.statistics.sequences import small_sample
 
@@ -17,14 +18,23 @@ PRIOR_DRIFT_ERRORS = 0.5
 SMALLEST_RATE_CHANGE = 0.005
 
 
-def drift(placebos: Sequence[tuple[float, float]], prior: float) -> float:
-    """The standard deviation of ln ratios between windows when nothing changed.
+@dataclass(frozen=True, slots=True)
+class Placebo:
+    """What a level did at an earlier boundary: ln of the ratio and its sampling variance.
 
-    `placebos` are (d, sampling variance of d) at earlier boundaries; `prior` is D₀.
+    `worth` is how many independent boundaries it counts as: less than 1 where windows overlap.
     """
-    count = len(placebos)
-    own = max(0.0, sum(d * d - v for d, v in placebos) / count) if count else 0.0
-    return math.sqrt((PRIOR_PLACEBOS * prior**2 + count * own) / (PRIOR_PLACEBOS + count))
+
+    d: float
+    variance: float
+    worth: float = 1.0
+
+
+def drift(placebos: Sequence[Placebo], prior: float) -> float:
+    """The standard deviation of ln ratios between windows when nothing changed; `prior` is D₀."""
+    count = sum(one.worth for one in placebos)
+    moved = sum(one.worth * (one.d**2 - one.variance) for one in placebos)
+    return math.sqrt((PRIOR_PLACEBOS * prior**2 + max(moved, 0.0)) / (PRIOR_PLACEBOS + count))
 
 
 def stands_out(log_ratio: float, variance: float, drift_sd: float, placebos: int) -> bool:

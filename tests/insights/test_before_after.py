@@ -13,10 +13,11 @@ from insights import placebos
 from insights.cohorts import Comparison, Moment, Scope
 from insights.delta import Delta
 from insights.examine import HISTORY, Result, examine
+from insights.levels import Slices
 from insights.placebos import Drifts, same_hours
 from insights.results import result_json
 from insights.statistics import before_after
-from insights.statistics.before_after import log_ratio_of_rates, stands_out
+from insights.statistics.before_after import Placebo, log_ratio_of_rates, stands_out
 from insights.statistics.sequences import log_e_value, small_sample
 from insights.usual import beyond, gate
 from projects.models import Environment
@@ -181,8 +182,8 @@ def day_of(seed: int, *, effect: float, swing: float, own: float = 0.03) -> Delt
     def seen() -> float:
         return swing + rng.normal(0.0, own) + rng.normal(0.0, error)
 
-    last_day = [(rng.normal(0.0, own) + rng.normal(0.0, error), error**2) for _ in range(10)]
-    latency, usual = placebos.with_usual(last_day, [(seen(), error**2) for _ in range(10)])
+    last_day = [Placebo(rng.normal(0.0, own) + rng.normal(0.0, error), error**2) for _ in range(10)]
+    latency, usual = placebos.with_usual(last_day, [Placebo(seen(), error**2) for _ in range(10)])
     drifts = Drifts(
         before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY),
         before_after.drift([], before_after.PRIOR_DRIFT_ERRORS),
@@ -229,3 +230,69 @@ def test_a_daily_pattern_makes_no_claims_and_hides_none(swing: float) -> None:
         assert sum(one.log_e >= math.log(20) and one.d > 0 for one in told) >= 170
         inside = [low < 1.3 < high for one in told for low, high in [one.ratio_interval or (1, 1)]]
         assert sum(inside) >= 190
+
+
+def levels_of(seed: int, *, hours: int = 24, sd: float = 0.1, per_step: int = 400) -> Slices:
+    """A day in slices of five minutes: ln of one route's mean drifts by a day's AR(1), with `sd`
+    of the difference of neighbouring hours."""
+    rng = np.random.default_rng(seed)
+    steps = hours * 12
+    keep = 0.98
+    level = np.zeros(steps)
+    level[0] = rng.normal()
+    for step in range(1, steps):
+        level[step] = keep * level[step - 1] + math.sqrt(1 - keep**2) * rng.normal()
+    mean = 100 * np.exp(sd * 1.06 * level + rng.normal(0.0, 0.5 / math.sqrt(per_step), steps))
+    sums = np.zeros((6, steps, 1))
+    sums[0] = per_step
+    sums[1, :, 0] = per_step * mean
+    sums[2, :, 0] = per_step * mean**2 * 1.25
+    sums[3] = 1.0
+    sums[4, :, 0] = per_step * np.log(mean)
+    sums[5, :, 0] = per_step * (np.log(mean) ** 2 + 0.25)
+    start = int((MOVED - timedelta(hours=hours)).timestamp()) + 300 * np.arange(steps)
+    return Slices(start, sums, {"shop /": 0})
+
+
+LONG = timedelta(hours=1)
+
+
+def test_hundreds_of_moments_of_a_day_are_looked_at_each_worth_its_part() -> None:
+    boundaries = placebos.quiet_boundaries(MOVED, LONG, [])
+    assert len(boundaries) == 253
+    assert placebos.apart(boundaries, 2 * LONG) == 11
+    latency, errors, typical = placebos._measured(placebos._moments(levels_of(1), boundaries, LONG))
+    for found in (latency, errors, typical):
+        assert len(found) == 253
+        assert sum(one.worth for one in found) == pytest.approx(11)
+
+
+def test_no_moment_is_looked_at_whose_hour_after_holds_a_change() -> None:
+    change = MOVED - timedelta(hours=6)
+    boundaries = placebos.quiet_boundaries(MOVED, LONG, [change])
+    assert len(boundaries) == 253 - 15
+    assert not any(at - placebos.CLEAR_OF_CHANGES <= change <= at + LONG for at in boundaries)
+
+
+def test_windows_that_overlap_estimate_the_same_drift_more_closely() -> None:
+    own: dict[str, list[float]] = {"all": [], "apart": []}
+    every = placebos.quiet_boundaries(MOVED, LONG, [])
+    for seed in range(150):
+        day = levels_of(seed)
+        for name, boundaries in (("all", every), ("apart", every[::24])):
+            latency, *_ = placebos._measured(placebos._moments(day, boundaries, LONG))
+            moved = sum(one.worth * (one.d**2 - one.variance) for one in latency)
+            own[name].append(moved / sum(one.worth for one in latency))
+    every_mean, apart_mean = np.mean(own["all"]), np.mean(own["apart"])
+    assert every_mean == pytest.approx(apart_mean, rel=0.1)
+    assert np.std(own["all"]) < 0.9 * np.std(own["apart"])
+
+
+def test_windows_hold_what_their_slices_hold() -> None:
+    day = levels_of(3)
+    at = MOVED - timedelta(hours=5)
+    found = day.windows([at, at], [at + LONG, at + timedelta(minutes=5)])
+    inside = (day.start >= at.timestamp()) & (day.start < (at + LONG).timestamp())
+    assert found.total_ms[0, 0] == pytest.approx(day.sums[1, inside, 0].sum())
+    assert found.n.tolist() == [[4800.0], [400.0]]
+    assert day.windows([], []).n.shape == (0, 1)

@@ -123,8 +123,8 @@ def test_quantiles_from_bins_are_within_a_bin_of_the_exact_ones() -> None:
 
 def test_drift_is_learned_from_quiet_times() -> None:
     assert before_after.drift([], 0.1) == pytest.approx(0.1)
-    calm = before_after.drift([(0.01, 0.0)] * 30, 0.1)
-    wild = before_after.drift([(0.5, 0.0)] * 30, 0.1)
+    calm = before_after.drift([before_after.Placebo(0.01, 0.0)] * 30, 0.1)
+    wild = before_after.drift([before_after.Placebo(0.5, 0.0)] * 30, 0.1)
     assert calm < 0.1 < wild
     assert before_after.stands_out(0.6, 0.001, calm, 30)
     assert not before_after.stands_out(0.6, 0.001, wild, 30)

@@ -125,8 +125,9 @@ def test_of_several_variants_the_worst_leads_and_each_has_its_comparison(
         answer = text.partition('class="answer"')[2].partition("</p>")[0]
         assert "with COLOUR=slow" in answer
         assert "Every measure, slow against off" in text
-        other = body(viewer_page, f"{address}?candidate=blue")
+        other = body(viewer_page, f"{address}?candidate=blue&marks=flag")
         assert "Every measure, blue against off" in other
+        assert 'href="?candidate=slow&amp;marks=flag"' in other  # the marks stay as chosen
         assert "How sure, look by look" in text
     listed = body(viewer_page, "/acme/production/flags")
     assert "with COLOUR=slow" in listed

@@ -7,6 +7,7 @@ from typing import Any
 
 from insights import annotations, axes
 from insights.changes import Told
+from insights.cohorts import among
 from web import words
 from web.charts import Chart
 
@@ -51,8 +52,8 @@ def distribution(
         id=id,
         title=f"Latency of {scope}: share of requests faster than",
         summary=(
-            f"Half of requests took under {words.milliseconds(medians[0])} with {labels[0]},"
-            f" under {words.milliseconds(medians[1])} with {labels[1]}."
+            f"Half of requests took under {words.milliseconds(medians[0])} {among(labels[0])},"
+            f" under {words.milliseconds(medians[1])} {among(labels[1])}."
         ),
         figure={
             "data": traces,
@@ -206,11 +207,10 @@ def _statuses_summary(
         default=codes[0],
     )
     was, now = baseline.get(code, 0.0), candidate.get(code, 0.0)
+    first, second = among(labels[0]), among(labels[1])
     if not was and now:
-        return f"{code} never occurs with {labels[0]}; with {labels[1]} it is {words.percent(now)}."
-    return (
-        f"{code} is {words.percent(was)} with {labels[0]}, {words.percent(now)} with {labels[1]}."
-    )
+        return f"{code} never occurs {first}; {second} it is {words.percent(now)}."
+    return f"{code} is {words.percent(was)} {first}, {words.percent(now)} {second}."
 
 
 def certainty(

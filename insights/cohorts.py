@@ -78,6 +78,14 @@ class Moment:
     flag: str = ""
 
 
+TIMES = ("before", "after", "in this time")
+
+
+def among(label: str) -> str:
+    """A cohort's label behind a number, in a sentence: "with on", "before"."""
+    return label if label in TIMES else f"with {label}"
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two cohorts in one environment between `since` and `until` (aware times, UTC)."""

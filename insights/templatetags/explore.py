@@ -6,6 +6,7 @@ from django import template
 from django.template import Context
 
 from insights.annotations import MARKS
+from insights.cohorts import among
 from insights.explore.links import beside
 from insights.explore.rows import Event
 from insights.given import how
@@ -20,6 +21,7 @@ def attribute(event: Event, name: str) -> str:
     return dict(event.attributes).get(name, "")
 
 
+register.filter(among)
 register.filter(how)
 
 

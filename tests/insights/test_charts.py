@@ -172,6 +172,10 @@ def test_sentences_and_tables_say_the_numbers_of_the_picture() -> None:
     assert DRAWN["distribution"].summary.startswith("Half of requests took under ")
     assert DRAWN["statuses"].summary == "402 never occurs with off; with on it is 10.1%."
     assert ("402", "0%", "10.1%") in DRAWN["statuses"].rows
+    times = charts.statuses(CURVE, ("before", "after"), id="s", verdicts={})
+    assert times.summary == "402 never occurs before; after it is 10.1%."
+    times = charts.distribution(CURVE, ("before", "in this time"), id="d", verdict="")
+    assert re.search(r"ms before, under [\d,]+ ms in this time\.$", times.summary)
     assert DRAWN["overview of one service"].rows[1] == (
         "24 Nov 03:05:00", "12.5 /s", "0.43%", "180 ms",
     )  # fmt: skip

@@ -86,8 +86,17 @@ def rule(time: datetime, *, colour: str, dash: str = "solid", width: float = 1) 
 
 def plain(text: str, most: int = 60) -> str:
     """Names come from outside: no tags, not too long."""
-    short = text if len(text) <= most else f"{text[: most - 1]}…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _escaped(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def narrow(text: str, most: int) -> str:
+    """The same, cut in the middle: names that begin alike differ at their ends."""
+    end = (most - 1) // 2
+    return _escaped(text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def label(text: str, **more: Any) -> dict[str, Any]:

@@ -322,7 +322,7 @@ def _line_names(
         floor = height + top * 0.08
         notes.append(
             {
-                "text": axes.plain(label, 12),
+                "text": axes.narrow(label, 12),
                 "showarrow": False,
                 "x": axes.x(time),
                 "y": height,

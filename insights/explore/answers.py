@@ -1,6 +1,6 @@
 """A question's answer as the page shows it: pictures, table, raw events or traces."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ LONGEST = 120  # characters of a value in the table
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    head: str  # of its column, where a narrow page has no columns
     text: str
     only: str = ""  # address of the question for this value alone
     without: str = ""
@@ -36,8 +37,8 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class Row:
     cells: tuple[Cell, ...]
-    values: tuple[str, ...]
-    earlier: tuple[str, ...]
+    values: tuple[Cell, ...]
+    earlier: tuple[Cell, ...]
     events: str  # address of the raw events of this group
 
 
@@ -64,7 +65,7 @@ class Answered:
     heads: tuple[str, ...] = ()
     calculations: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-    other: tuple[str, ...] = ()
+    other: tuple[Cell, ...] = ()
     other_groups: int = 0
     earlier: str = ""
     events: tuple[Event, ...] = ()
@@ -179,7 +180,7 @@ def _tabled(question: Question, asked: Meant, given: dict[str, Any]) -> Answered
         rows=tuple(
             _row(row["data"], question, keys, before, fewer, events) for row in given["results"]
         ),
-        other=tuple(units.text(other["data"][one], one) for one in keys) if other else (),
+        other=_values(other["data"], keys) if other else (),
         other_groups=other["groups"] if other else 0,
         earlier=question.earlier if "compare" in given else "",
     )
@@ -212,14 +213,18 @@ def _row(
         value = data[name]
         only, without = _filters(name, value)
         narrowed.append(only)
-        cells.append(Cell(_short(value), fewer(only), fewer(without)))
+        cells.append(Cell(name, _short(value), fewer(only), fewer(without)))
     old = before.get(_group(data, question.by), {})
     return Row(
         cells=tuple(cells),
-        values=tuple(units.text(data[one], one) for one in keys),
-        earlier=tuple(units.text(old.get(one), one) for one in keys) if before else (),
+        values=_values(data, keys),
+        earlier=_values(old, keys) if before else (),
         events=events(*narrowed),
     )
+
+
+def _values(data: dict[str, Any], keys: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(Cell(units.named(one), units.text(data.get(one), one)) for one in keys)
 
 
 def _short(value: Any) -> str:

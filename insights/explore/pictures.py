@@ -40,6 +40,12 @@ def group_name(data: dict[str, Any], by: Sequence[str]) -> str:
     return ", ".join(units.text(data[name]) if data[name] is not None else "none" for name in by)
 
 
+def _told_apart(rows: Sequence[dict[str, Any]], by: Sequence[str]) -> list[str]:
+    """Names of groups without what all of them have."""
+    differ = [name for name in by if len({row["data"][name] for row in rows}) > 1]
+    return [group_name(row["data"], differ or by) for row in rows]
+
+
 def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, place: int) -> Chart:
     """One line a group, the first few of the table; the earlier time dashed in grey."""
     keys = [_key(row["data"], by) for row in answer["results"][:MOST_LINES]]
@@ -75,8 +81,10 @@ def lines(answer: dict[str, Any], name: str, by: Sequence[str], frame: Frame, pl
     low = min(0.0, min(known, default=0) * 1.12)
     layout = layout_of(frame)
     layout["yaxis"] = {"domain": PANEL, "nticks": 5, "range": [low, top], **units.axis(name)}
-    layout["annotations"] = _names(shown, values, steps, top - low) if by else []
+    layout["annotations"] = []
     if by:
+        ends = _told_apart(answer["results"][:MOST_LINES], by)
+        layout["annotations"] = _names(ends, values, steps, top - low)
         layout["margin"]["r"] = 110
     traces.append(annotations.trace(frame.groups, zone=frame.zone, base=frame.base, yaxis="y2"))
     return Chart(
@@ -140,7 +148,7 @@ def _names(
         floor = max(value, floor + height * 0.08)
         notes.append(
             {
-                "text": axes.plain(group or "all", 14), "showarrow": False, "x": at,
+                "text": axes.narrow(group or "all", 14), "showarrow": False, "x": at,
                 "y": floor, "xanchor": "left", "xshift": 6,
                 "font": {"size": 11, "color": colour, "weight": 600},
             }

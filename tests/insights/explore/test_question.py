@@ -202,6 +202,31 @@ def test_an_earlier_time_is_in_the_pictures_table_and_sentence_as_well() -> None
     assert "Dotted: the earlier time, moved to now." in chart.summary
 
 
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([("/export", "4.18.1"), ("/export", "4.18.2")], ["4.18.1", "4.18.2"]),
+        ([("/export", "4.18.1"), ("/import", "4.18.1")], ["/export", "/import"]),
+        ([("/export", "4.18.1"), ("/import", "4.18.2")], ["/export…4.18.1", "/import…4.18.2"]),
+        ([("/export", "4.18.1")], ["/export…4.18.1"]),
+        ([("<b>", None), ("<i>", None)], ["&lt;b&gt;", "&lt;i&gt;"]),
+    ],
+)
+def test_lines_are_named_by_what_tells_them_apart(
+    groups: list[tuple[str, str | None]], names: list[str]
+) -> None:
+    frame = Frame(NOW - timedelta(minutes=2), NOW, 60, ZONE, "/acme/production")
+    rows = [
+        {"data": {"route": a, "build_id": b, "COUNT": 5 - n}} for n, (a, b) in enumerate(groups)
+    ]
+    at = (NOW - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    answer = {"results": rows, "series": [{"time": at, "data": row["data"]} for row in rows]}
+    chart = lines(answer, "COUNT", ("route", "build_id"), frame, 0)
+    said = [one["text"] for one in chart.figure["layout"]["annotations"]]
+    assert sorted(said) == names
+    assert chart.columns[1] == f"{groups[0][0]}, {groups[0][1] or 'none'}"
+
+
 def test_a_part_that_is_wrong_leads_to_its_line_of_the_form() -> None:
     for field, part, at in (
         ("filters.1.value", "Where, line 2", "value-1"),

@@ -183,7 +183,7 @@ def _beside(
     other_value = after[spoken]
     if not (_number(value) and _number(other_value)) or min(value, other_value) <= 0:
         return f", of {words.number(groups)} groups"
-    text = f", {words.ratio(value / other_value)} that of {group(after, question.by)}"
+    text = f", {_times(value / other_value)} that of {group(after, question.by)}"
     return f"{text}, the next of {words.number(groups)} groups" if groups > 2 else text
 
 
@@ -208,7 +208,11 @@ def _earlier(question: Question, given: dict[str, Any], row: dict[str, Any], spo
     value = row[spoken]
     if not _number(value) or value <= 0 or before <= 0:
         return f", {text} {when}"
-    return f", {words.ratio(value / before)} that of {when} ({text})"
+    return f", {_times(value / before)} that of {when} ({text})"
+
+
+def _times(ratio: float) -> str:
+    return "the same as" if words.is_same(ratio) else words.ratio(ratio)
 
 
 def _thing(question: Question) -> str:

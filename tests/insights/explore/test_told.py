@@ -109,6 +109,12 @@ TIGHT: list[tuple[str, Question, dict[str, Any], str]] = [
         "plan = pro: 12 requests, 2.0× that of plan = free in the last 2 hours.",
     ),
     (
+        "as many as the next",
+        Question(by=("plan",), having=(Having(COUNT, ">", "5"),)),
+        given({"plan": "pro", COUNT: 12}, {"plan": "free", COUNT: 12}),
+        "plan = pro: 12 requests, the same as that of plan = free in the last 2 hours.",
+    ),
+    (
         "in the order of a field",
         Question(show=(P95,), by=("route",), sort="route", ascending=True),
         given(ROUTES[1], ROUTES[0]),

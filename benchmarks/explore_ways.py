@@ -28,14 +28,16 @@ class Line:
         self, path: str, headers: Mapping[str, str] = {}, body: bytes | None = None
     ) -> tuple[int, str]:
         """The status and the text that come back."""
-        method = "GET" if body is None else "POST"
+        sent = "GET" if body is None else "POST", path, body, {**self._headers, **headers}
         try:
-            self._connection.request(method, path, body, {**self._headers, **headers})
-            answer = self._connection.getresponse()
+            return self._sent(*sent)
         except (http.client.RemoteDisconnected, ConnectionError):  # it was kept for too long
             self._connection.close()
-            self._connection.request(method, path, body, {**self._headers, **headers})
-            answer = self._connection.getresponse()
+            return self._sent(*sent)
+
+    def _sent(self, *request: Any) -> tuple[int, str]:
+        self._connection.request(*request)
+        answer = self._connection.getresponse()
         return answer.status, answer.read().decode()
 
 

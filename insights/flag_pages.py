@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Max, QuerySet
 
@@ -13,21 +12,13 @@ from flags.surroundings import leaned_on
 from flags.words import state_in_words
 from insights import annotations, charts
 from insights.beside import Beside, parts
-from insights.change_page import (
-    ROWS_SHOWN,
-    certainty,
-    chosen,
-    ordered,
-    pictures,
-    reasons_of,
-    said_once,
-)
-from insights.changes import Told, distinct, most_telling, told
+from insights.changes import Told, most_telling, told
 from insights.cohorts import Scope
 from insights.exposed import Seen, seen
 from insights.health import health
 from insights.models import Watch
 from insights.series import lines
+from insights.shown import Shown, shown
 from projects.models import Environment
 from releases.changes import timeline
 from releases.models import Change
@@ -139,24 +130,13 @@ def shares_by_flag(found: list[Seen]) -> dict[str, list[Share]]:
 
 @dataclass(frozen=True, slots=True)
 class FlagPage:
-    """What one flag's page shows; `watch` is the comparison it is about, of `compared`."""
-
     key: str
     flag: Flag | None
     state_words: str
-    watch: Watch | None
-    compared: list[Watch]
+    shown: Shown
     all_compared: bool  # whether every variant of the last day is
     shares: list[Share]
-    findings: list[dict[str, Any]]
-    rows: list[dict[str, Any]]
-    more_rows: list[dict[str, Any]]
-    labels: tuple[str, str]
-    builds: dict[str, Any] | None
-    pictures: list[Chart]
     over_time: list[Chart]
-    certainty: Chart | None
-    where: dict[str, Any] | None
     beside: list[Beside]  # other changes and flags that explain or take part
     versions: list[FlagVersion]
     history: list[Told]
@@ -182,17 +162,9 @@ def flag_page(
     state_words = state_now(flag, now) if flag else _state(None)
     shares = shares_by_flag(seen(environment.id, now - DAY, now, key)).get(key, [])
     watches = list(_open(environment).filter(flag=key).order_by("id"))
-    compared = distinct(watches)
-    watch = chosen(compared, candidate)
-    if flag is None and not shares and watch is None:
+    of = shown(watches, candidate, environment, base=base, marks=marks, labels=("off", "on"))
+    if flag is None and not shares and of.watch is None:
         return None
-    result = watch.result if watch else {}
-    findings = result.get("findings", [])
-    rows = ordered(result.get("deltas", []), findings)
-    labels = (
-        result.get("baseline", {}).get("label", "off"),
-        result.get("candidate", {}).get("label", "on"),
-    )
     changes = [
         change
         for change in timeline(environment.id, kinds=(Change.Kind.FLAG,), limit=500)
@@ -202,20 +174,11 @@ def flag_page(
         key=key,
         flag=flag,
         state_words=state_words,
-        watch=watch,
-        compared=compared,
+        shown=of,
         all_compared={one.variant for one in shares} <= _named(watches),
         shares=shares,
-        findings=said_once(findings),
-        rows=rows[:ROWS_SHOWN],
-        more_rows=rows[ROWS_SHOWN:],
-        labels=labels,
-        builds=result.get("builds"),
-        pictures=pictures(result, labels, findings),
-        over_time=_over_time(environment, key, findings, now, base=base, watch=watch, marks=marks),
-        certainty=certainty(watch, environment, base=base, marks=marks),
-        where=reasons_of(findings).get("where"),
-        beside=parts(reasons_of(findings).get("same_time", [])),
+        over_time=_over_time(environment, key, of, now, base=base, marks=marks),
+        beside=parts(of.reasons.get("same_time", [])),
         versions=list(flag.versions.defer("definition")[:VERSIONS]) if flag else [],
         history=told(changes[:50]),
         doubled=_doubled(environment, flag, now),
@@ -254,15 +217,9 @@ def _shown(age: timedelta) -> timedelta:
 
 
 def _over_time(
-    environment: Environment,
-    key: str,
-    findings: list[dict[str, Any]],
-    now: datetime,
-    *,
-    base: str,
-    watch: Watch | None,
-    marks: str,
+    environment: Environment, key: str, of: Shown, now: datetime, *, base: str, marks: str
 ) -> list[Chart]:
+    watch, findings = of.watch, of.findings
     length = _shown(now - watch.started_at if watch else LONGEST_SHOWN)
     since = now - length
     scope = Scope.from_json(findings[0]["scope"]) if findings else Scope()

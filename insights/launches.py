@@ -15,12 +15,12 @@ from flags.plan_words import summary
 from flags.plans import warnings
 from flags.wrong import DefinitionError
 from insights import annotations, charts, live
-from insights.change_page import ROWS_SHOWN, chosen, ordered
 from insights.launch_checks import Check, checks
 from insights.live import WATCHED, Cohort, LivePart
 from insights.models import Watch
 from insights.reach import Use, users_a_day, uses
 from insights.series import lines
+from insights.shown import ROWS_SHOWN, chosen, ordered
 from projects.models import Environment
 from web import words
 from web.charts import Chart

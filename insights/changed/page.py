@@ -17,7 +17,6 @@ from django.views.decorators.http import require_GET
 from events.query.spec import QueryError
 from events.store.read import QueryTooLarge
 from insights import annotations, charts, results
-from insights.change_page import ROWS_SHOWN, ordered
 from insights.changed import said
 from insights.changed.explain import LONGEST, MEASURES, SHORTEST, Asked, Explained, explained
 from insights.changes import told
@@ -26,6 +25,7 @@ from insights.comparison import NothingToCompare
 from insights.explore.question import Question, Where, read
 from insights.reasons import where_json
 from insights.series import lines
+from insights.shown import ROWS_SHOWN, ordered
 from projects.access import Access, environment_for
 from projects.models import Environment
 from releases.changes import timeline

@@ -296,3 +296,19 @@ def test_windows_hold_what_their_slices_hold() -> None:
     assert found.total_ms[0, 0] == pytest.approx(day.sums[1, inside, 0].sum())
     assert found.n.tolist() == [[4800.0], [400.0]]
     assert day.windows([], []).n.shape == (0, 1)
+
+
+@pytest.mark.parametrize("sd", [0.03, 0.2])
+def test_levels_that_drift_by_themselves_are_seldom_blamed_on_a_change(sd: float) -> None:
+    """Of 200 days whose hours differ by 2 and by 12%, as each change's own hour does."""
+    change = MOVED - LONG
+    boundaries = placebos.quiet_boundaries(change, LONG, [])
+    blamed = 0
+    for seed in range(200):
+        day = levels_of(seed, hours=26, sd=sd)
+        before, after = day.windows([change - LONG], [change]), day.windows([change], [MOVED])
+        ((d,), (variance,)) = before.ratio_of_means(after)
+        latency, *_ = placebos._measured(placebos._moments(day, boundaries, LONG))
+        own = before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY)
+        blamed += stands_out(d, variance, own, round(sum(one.worth for one in latency)))
+    assert blamed <= 6

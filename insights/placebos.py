@@ -9,29 +9,31 @@ deviation may be relied on they count as only so many as lie apart.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
-
-import numpy as np
-from numpy.typing import NDArray
+from datetime import datetime, timedelta
 
 from insights.cohorts import Comparison, Moment, Scope
 from insights.delta import Delta
-from insights.levels import STEP, Slices, Windows, slices_of
+from insights.levels import STEP, slices_of
+from insights.moments import (
+    CLEAR_OF_CHANGES,
+    DAY,
+    HOUR,
+    Moments,
+    is_quiet,
+    measured,
+    moments_of,
+    quiet_boundaries,
+    same_hours,
+)
 from insights.statistics import before_after
 from insights.statistics.before_after import Placebo
-from insights.totals import Array
 from projects.models import Environment
 from releases.models import Change
 from web import words
 
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-EARLIER_DAYS = (1, 2, 3, 4, 5, 6, 7, 14, 21, 28)
-LEAST_DAYS = 3  # of them, for what is usual to be known
-CLEAR_OF_CHANGES = timedelta(minutes=10)
-LEAST_EVENTS = 50.0
+LEAST_DAYS = 3  # earlier ones, for what is usual to be known
 WORTH_TELLING = 0.03
 
 
@@ -128,7 +130,7 @@ def drifts(comparison: Comparison) -> Drifts:
     boundaries = quiet_boundaries(moment.at, length, changes)
     same = [at for at in days if is_quiet(at, length, changes)]
     history = STEP * found.steps_with_events(moment.at - HOUR, moment.at)
-    last_day, earlier = _moments(found, boundaries, length), _moments(found, same, length)
+    last_day, earlier = moments_of(found, boundaries, length), moments_of(found, same, length)
     whole = _drifts(last_day, earlier)
     by_route = {
         Scope(*name.split(" ", 1)): _drifts(last_day.of(place), earlier.of(place))
@@ -138,32 +140,9 @@ def drifts(comparison: Comparison) -> Drifts:
     return replace(whole, history=history, by_route=by_route)
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """What was seen before and after some boundaries, the latest first; `span` holds both."""
-
-    boundaries: Sequence[datetime]
-    before: Windows
-    after: Windows
-    span: timedelta
-
-    def of(self, place: int) -> "Moments":
-        """Of one route alone."""
-        return replace(self, before=self.before.of(place), after=self.after.of(place))
-
-
-def _moments(found: Slices, boundaries: Sequence[datetime], length: timedelta) -> Moments:
-    return Moments(
-        boundaries,
-        found.windows([at - HOUR for at in boundaries], boundaries),
-        found.windows(boundaries, [at + length for at in boundaries]),
-        HOUR + length,
-    )
-
-
-def _drifts(last_day: Moments, same_hours: Moments) -> Drifts:
+def _drifts(last_day: Moments, earlier: Moments) -> Drifts:
     """Of one route, or of all with their mix held fixed."""
-    moved, same = _measured(last_day), _measured(same_hours)
+    moved, same = measured(last_day), measured(earlier)
     latency, usual_latency = with_usual(moved[0], same[0])
     errors, usual_errors = with_usual(moved[1], same[1])
     _, usual_typical = with_usual(moved[2], same[2])
@@ -179,12 +158,6 @@ def _drifts(last_day: Moments, same_hours: Moments) -> Drifts:
     )
 
 
-def same_hours(moment: datetime, zone: tzinfo) -> list[datetime]:
-    """The same time by the environment's clock on earlier days and weeks."""
-    local = moment.astimezone(zone)
-    return [(local - timedelta(days=days)).astimezone(moment.tzinfo) for days in EARLIER_DAYS]
-
-
 def _changes(comparison: Comparison, service: str, since: datetime) -> list[datetime]:
     found = Change.objects.filter(
         environment_id=comparison.environment_id,
@@ -194,60 +167,6 @@ def _changes(comparison: Comparison, service: str, since: datetime) -> list[date
     if service:
         found = found.filter(service__in=(service, ""))
     return list(found.values_list("time", flat=True))
-
-
-def is_quiet(boundary: datetime, length: timedelta, changes: Sequence[datetime]) -> bool:
-    """Whether nothing changed close to a boundary."""
-    return not any(boundary - CLEAR_OF_CHANGES <= change <= boundary + length for change in changes)
-
-
-def quiet_boundaries(
-    moment: datetime, length: timedelta, changes: Sequence[datetime]
-) -> list[datetime]:
-    """Boundaries within the day before, the latest first, none with a change close by."""
-    boundary = moment - (HOUR + max(length, STEP))
-    found = []
-    while boundary - HOUR >= moment - DAY:
-        if is_quiet(boundary, length, changes):
-            found.append(boundary)
-        boundary -= STEP
-    return found
-
-
-def _measured(at: Moments) -> list[list[Placebo]]:
-    """Mean latency, failures and typical latency over each boundary that has enough traffic."""
-    before, after = at.before, at.after
-    busy = np.minimum(before.n.sum(axis=1), after.n.sum(axis=1)) >= LEAST_EVENTS
-    return [
-        _placebos(*ratios, busy & np.isfinite(ratios[0]), at)
-        for ratios in (
-            before.ratio_of_means(after),
-            before.ratio_of_failures(after),
-            before.ratio_of_typical(after),
-        )
-    ]
-
-
-def _placebos(
-    log_ratio: Array, variance: Array, known: NDArray[np.bool_], at: Moments
-) -> list[Placebo]:
-    """Those that are known. Each is worth its part of the windows that lie apart."""
-    which = np.flatnonzero(known).tolist()
-    worth = apart([at.boundaries[number] for number in which], at.span) / max(len(which), 1)
-    return [
-        Placebo(d, v, worth)
-        for d, v in zip(log_ratio[which].tolist(), variance[which].tolist(), strict=True)
-    ]
-
-
-def apart(boundaries: Sequence[datetime], span: timedelta) -> int:
-    """How many windows of this length around boundaries, the latest first, do not overlap."""
-    count = 0
-    last: datetime | None = None
-    for boundary in boundaries:
-        if last is None or last - boundary >= span:
-            count, last = count + 1, boundary
-    return count
 
 
 def with_usual(last_day: list[Placebo], same: list[Placebo]) -> tuple[list[Placebo], Usual]:

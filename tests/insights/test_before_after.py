@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from insights import placebos
+from insights import moments, placebos
 from insights.cohorts import Comparison, Moment, Scope
 from insights.delta import Delta
 from insights.examine import HISTORY, Result, examine
 from insights.levels import Slices
-from insights.placebos import Drifts, same_hours
+from insights.moments import same_hours
+from insights.placebos import Drifts
 from insights.results import result_json
 from insights.statistics import before_after
 from insights.statistics.before_after import Placebo, log_ratio_of_rates, stands_out
@@ -258,10 +259,10 @@ LONG = timedelta(hours=1)
 
 
 def test_hundreds_of_moments_of_a_day_are_looked_at_each_worth_its_part() -> None:
-    boundaries = placebos.quiet_boundaries(MOVED, LONG, [])
+    boundaries = moments.quiet_boundaries(MOVED, LONG, [])
     assert len(boundaries) == 253
-    assert placebos.apart(boundaries, 2 * LONG) == 11
-    latency, errors, typical = placebos._measured(placebos._moments(levels_of(1), boundaries, LONG))
+    assert moments.apart(boundaries, 2 * LONG) == 11
+    latency, errors, typical = moments.measured(moments.moments_of(levels_of(1), boundaries, LONG))
     for found in (latency, errors, typical):
         assert len(found) == 253
         assert sum(one.worth for one in found) == pytest.approx(11)
@@ -269,18 +270,18 @@ def test_hundreds_of_moments_of_a_day_are_looked_at_each_worth_its_part() -> Non
 
 def test_no_moment_is_looked_at_whose_hour_after_holds_a_change() -> None:
     change = MOVED - timedelta(hours=6)
-    boundaries = placebos.quiet_boundaries(MOVED, LONG, [change])
+    boundaries = moments.quiet_boundaries(MOVED, LONG, [change])
     assert len(boundaries) == 253 - 15
-    assert not any(at - placebos.CLEAR_OF_CHANGES <= change <= at + LONG for at in boundaries)
+    assert not any(at - moments.CLEAR_OF_CHANGES <= change <= at + LONG for at in boundaries)
 
 
 def test_windows_that_overlap_estimate_the_same_drift_more_closely() -> None:
     own: dict[str, list[float]] = {"all": [], "apart": []}
-    every = placebos.quiet_boundaries(MOVED, LONG, [])
+    every = moments.quiet_boundaries(MOVED, LONG, [])
     for seed in range(150):
         day = levels_of(seed)
         for name, boundaries in (("all", every), ("apart", every[::24])):
-            latency, *_ = placebos._measured(placebos._moments(day, boundaries, LONG))
+            latency, *_ = moments.measured(moments.moments_of(day, boundaries, LONG))
             moved = sum(one.worth * (one.d**2 - one.variance) for one in latency)
             own[name].append(moved / sum(one.worth for one in latency))
     every_mean, apart_mean = np.mean(own["all"]), np.mean(own["apart"])
@@ -302,13 +303,13 @@ def test_windows_hold_what_their_slices_hold() -> None:
 def test_levels_that_drift_by_themselves_are_seldom_blamed_on_a_change(sd: float) -> None:
     """Of 200 days whose hours differ by 2 and by 12%, as each change's own hour does."""
     change = MOVED - LONG
-    boundaries = placebos.quiet_boundaries(change, LONG, [])
+    boundaries = moments.quiet_boundaries(change, LONG, [])
     blamed = 0
     for seed in range(200):
         day = levels_of(seed, hours=26, sd=sd)
         before, after = day.windows([change - LONG], [change]), day.windows([change], [MOVED])
         ((d,), (variance,)) = before.ratio_of_means(after)
-        latency, *_ = placebos._measured(placebos._moments(day, boundaries, LONG))
+        latency, *_ = moments.measured(moments.moments_of(day, boundaries, LONG))
         own = before_after.drift(latency, before_after.PRIOR_DRIFT_LATENCY)
         blamed += stands_out(d, variance, own, round(sum(one.worth for one in latency)))
     assert blamed <= 6

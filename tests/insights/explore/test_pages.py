@@ -299,7 +299,7 @@ def test_a_group_of_alternatives_leads_to_its_events_among_them(
     )
     text = shown(viewer_page, asked)
     rows = re.findall(
-        r'<td class="num">([\d,]+)</td>\s*<td class="fit"><a href="[^?]*\?([^"]+)"', text
+        r'<td class="num"[^>]*>([\d,]+)</td>\s*<td class="fit"><a href="[^?]*\?([^"]+)"', text
     )
     links = [(count, address.replace("&amp;", "&")) for count, address in rows]
     assert len(links) == 5

@@ -21,6 +21,19 @@
     skipped = 0;
   });
 
+  // What was under way when a dialog opened would take the form away that it asks about, and a yes
+  // would be lost. It is asked for again when the dialog closes.
+  let missed = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!live(event) || !document.querySelector("dialog[open]")) return;
+    event.detail.shouldSwap = false;
+    missed = true;
+  });
+  document.addEventListener("close", () => {
+    if (missed) refresh();
+    missed = false;
+  }, true);
+
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!live(event)) return;
     failures = event.detail.successful ? 0 : failures + 1;
@@ -36,8 +49,12 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !window.htmx) return;
     skipped = Infinity;
-    for (const fragment of document.querySelectorAll("[data-live]")) htmx.trigger(fragment, "live");
+    refresh();
   });
+
+  function refresh() {
+    for (const fragment of document.querySelectorAll("[data-live]")) htmx.trigger(fragment, "live");
+  }
 
   function words(seconds) {
     if (seconds < 2) return "just now";

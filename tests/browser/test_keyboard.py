@@ -244,3 +244,28 @@ def test_a_flag_is_written_as_json_tidied_up_archived_and_restored(
     expect(page.locator("#_archived")).to_have_count(0)
     assert Flag.objects.get().archived_at is None
     assert complaints == []
+
+
+def test_news_that_were_under_way_take_no_yes_away(
+    live_server: Any, environment: Environment, flag: Flag, open_page: Open, complaints: list[str]
+) -> None:
+    """A fragment that comes while a dialog asks would take away the form that it asks about."""
+    editing.change(environment, "PRICING", {"enabled": True}, actor="eve")
+    page = open_page(live_server.url, "editor@acme.example", PASSWORD)
+    page.goto(FLAG)
+    held: list[Any] = []
+    page.route(f"**{FLAG}", lambda route: held.append(route), times=1)
+    page.evaluate("htmx.trigger('#_flag', 'live')")
+    expect(page.locator("#_flag.htmx-request")).to_have_count(1)
+    press(page, page.get_by_role("button", name="Turn off"))
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    answer = held[0].fetch()
+    with page.expect_response(f"**{FLAG}"):  # as where the form itself has changed meanwhile
+        held[0].fulfill(response=answer, body=answer.text().replace("hx-preserve", "data-was"))
+    expect(page.locator("#_flag.htmx-request")).to_have_count(0)
+    press(page, dialog.locator("[value=yes]"))
+    expect(page.locator("#messages")).to_contain_text("off")
+    flag.refresh_from_db()
+    assert not flag.enabled
+    assert complaints == []

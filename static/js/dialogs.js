@@ -1,5 +1,7 @@
 // Forms (or their buttons) with data-confirm ask once in a <dialog>; open menus close when left.
 (() => {
+  let asked = null;
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const text = event.submitter?.dataset.confirm || form.dataset.confirm;
@@ -15,12 +17,17 @@
     dialog.querySelector("[value=yes]").textContent =
       submitter?.dataset.confirmYes || submitter?.textContent.trim() || "Yes";
     dialog.returnValue = "";
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue !== "yes") return;
-      form.dataset.confirmed = "yes";
-      form.requestSubmit(submitter);
-    }, { once: true });
+    asked = { form, submitter };
     dialog.showModal();
+  }, true);
+
+  // One listener for good: the news that a dialog closed may come after it was opened again.
+  document.addEventListener("close", ({ target }) => {
+    if (target.id !== "confirm" || target.returnValue !== "yes" || !asked) return;
+    const { form, submitter } = asked;
+    asked = null;
+    form.dataset.confirmed = "yes";
+    form.requestSubmit(submitter);
   }, true);
 
   const open = () => document.querySelectorAll("details.menu[open]");
